@@ -1,0 +1,2 @@
+//! The `carechain` program.
+fn main() {}

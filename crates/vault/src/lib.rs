@@ -1,0 +1,1 @@
+//! Carechain vault.

@@ -1,0 +1,1 @@
+//! WebAssembly shim over the client core.
