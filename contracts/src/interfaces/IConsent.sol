@@ -46,7 +46,8 @@ interface IConsent {
 
     /// @dev One slot beside the epochs' word (clients prove both).
     struct Freshness {
-        /// Earliest end of a live grant that may read; authors use key slots only before it. Max when there is none.
+        /// Not later than the end of any live grant that may read; authors use key slots only before it.
+        /// 0 (never set) and max both mean without end.
         uint64 freshUntil;
         uint64 movedAt;
     }
@@ -80,8 +81,53 @@ interface IConsent {
         bytes32 indexed grant, bytes32 indexed subject, bytes32 indexed grantee, bool revoked
     );
     event EpochsMoved(bytes32 indexed subject, uint16 lanes, uint256 epochs, uint64 freshUntil);
+    /// A grant brought `freshUntil` down.
+    event FreshUntilLowered(bytes32 indexed subject, uint64 freshUntil);
+
+    /// The sender does not act for this subject.
+    error NotSubject(bytes32 subject);
+    /// The sender does not act for this requester.
+    error NotRequester(bytes32 requester);
+    /// The subject exists not or is not Approved.
+    error NotApproved(bytes32 subject);
+    error UnknownSubject(bytes32 subject);
+    /// Only doctors, pharmacies and organisations ask for and receive grants.
+    error KindCannotReceive(bytes32 grantee);
+    /// Subject and grantee are the same.
+    error GrantToSelf(bytes32 subject);
+    error IdTaken(bytes32 id);
+    error ExpiryOutOfRange(uint64 expiry);
+    error TooManyOpenRequests(uint256 limit);
+    /// Unknown, answered or withdrawn.
+    error RequestNotOpen(bytes32 request);
+    error RequestExpired(bytes32 request);
+    /// The request was made by or to somebody else.
+    error RequestMismatch(bytes32 request);
+    error LanesMissing();
+    error NotAfterOutOfRange(uint64 notAfter);
+    error TooManyLiveGrants(uint256 limit);
+    error TooManyPairGrants(uint256 limit);
+    error UnknownGrant(bytes32 grant);
+    error GrantEnded(bytes32 grant);
+    error GrantNotExpired(bytes32 grant);
+    /// An expired grant could read lanes that are not being moved.
+    error LanesNotCovered(bytes32 grant, uint16 lanes);
+    error NothingToMove();
+    /// The compare-and-set was lost: the epochs are `current`.
+    error EpochsChanged(uint256 current);
+    error EpochExhausted(uint8 lane);
+    /// `freshUntil` is 0, which stands for never set.
+    error FreshUntilMissing();
+    /// `freshUntil` must not exceed `limit`.
+    error FreshUntilTooLate(uint64 given, uint64 limit);
+    /// A live grant that may read ends before `freshUntil`.
+    error FreshUntilBeyondGrant(bytes32 grant, uint64 notAfter);
+    /// Lanes of pruned grants must move before `freshUntil` may rise.
+    error LanesStale(uint16 lanes);
 
     /// @notice An approved doctor, pharmacy or organisation asks `subject`; what is asked is sealed to the patient off chain.
+    /// id = keccak256(abi.encode(subject, requester, salt)). At most MAX_OPEN open requests a pair, expired ones
+    /// included until withdrawn or refused; `expiry` at most MAX_REQUEST_SECS ahead.
     function request(
         bytes32 subject,
         bytes32 salt,
@@ -95,17 +141,20 @@ interface IConsent {
     function withdraw(bytes32 requestId) external;
 
     /// @notice The subject grants. `requestId` 0 for an unasked grant. `freshUntil` must not exceed `notAfter` when
-    /// lanes may be read, nor the present freshUntil. At most MAX_PAIR live grants a pair and MAX_LIVE a subject.
+    /// lanes may be read, nor the present freshUntil: a grant only ever lowers it, also when it has passed.
+    /// At most MAX_PAIR live grants a pair and MAX_LIVE a subject; grants of the pair that have ended by date are
+    /// dropped first. A grant ends at the second `notAfter`.
     function grant(Terms calldata terms, bytes32 requestId, uint64 freshUntil)
         external
         returns (bytes32 id);
 
     /// @notice The subject ends a grant at once and moves the epochs of the lanes it could read, if the subject's epochs
-    /// still are `expectedEpochs` (compare-and-set). Also raises the pair's nonce.
+    /// still are `expectedEpochs` (compare-and-set). Also raises the pair's nonce. `freshUntil` may rise, at most to the
+    /// earliest end of the remaining grants that may read. Neither the subject's nor the grantee's status blocks it.
     function revoke(bytes32 grantId, uint256 expectedEpochs, uint64 freshUntil) external;
 
     /// @notice The subject moves epochs of `lanes` without a revoke, and drops grants that have ended by date from the
-    /// live set (`expired`, each must have ended).
+    /// live set (`expired`, each must have ended, and what it could read must be within `lanes`).
     function moveEpochs(
         uint16 lanes,
         uint256 expectedEpochs,

@@ -93,8 +93,45 @@ interface IDirectory {
     event ThresholdVoted(bytes32 indexed administrator, uint8 threshold, uint256 votes);
     event ThresholdChanged(uint8 threshold);
 
+    /// The sender is neither a root nor a live device.
+    error NotRegistered(address sender);
+    /// The sender is not the root of a subject.
+    error NotRoot(address sender);
+    /// The sender does not act for an approved administrator.
+    error NotAdministrator(address sender);
+    error UnknownSubject(bytes32 subject);
+    error KindMissing();
+    error KeyBundleMissing();
+    /// The voucher names another root than the sender.
+    error VoucherForAnother(address root);
+    error VoucherExpired(uint64 expiry);
+    error VoucherUsed(bytes32 organisation, uint256 nonce);
+    /// Not signed by the operator of the organisation, or an organisation without operator.
+    error VoucherSignatureWrong(bytes32 organisation);
+    error DeviceSignatureWrong(address device);
+    /// The address is, or once was, root or device of a subject.
+    error AddressTaken(address account);
+    error TooManyDevices(uint256 limit);
+    /// Not a live device of the sender's subject.
+    error DeviceNotLive(address device);
+    error KeyGenerationFell(uint16 current, uint16 given);
+    /// This kind of subject has no credentials to hand in.
+    error KindCannotApply(Kind kind);
+    error CredentialMissing();
+    error DecisionMissing();
+    error ReasonMissing();
+    /// The status of the subject does not allow what was asked.
+    error WrongStatus(bytes32 subject, Status status);
+    /// An administrator does not vote on itself.
+    error OwnVote(bytes32 administrator);
+    /// A decision would leave fewer approved administrators than votes are needed.
+    error TooFewAdministrators(uint32 left, uint8 threshold);
+    error ThresholdOutOfRange(uint8 given, uint32 administrators);
+    error ThresholdUnchanged(uint8 threshold);
+
     /// @notice Registers the sender as root of a new subject; id = keccak256(abi.encode(sender, salt)).
     /// The first Administrator is Approved at once (claiming the node); later ones are Pending.
+    /// The key version starts at 1, the key generation at 0. An address is root or device of one subject only, for ever.
     function register(
         Registration calldata registration,
         Voucher calldata voucher,
@@ -102,6 +139,7 @@ interface IDirectory {
     ) external returns (bytes32 subject);
 
     /// @notice Root only. `deviceSignature` is the device's EIP-712 DeviceConsent(bytes32 subject,address device).
+    /// At most MAX_DEVICES live devices a subject.
     function addDevice(address device, bytes calldata deviceSignature) external;
     /// @notice Root only.
     function removeDevice(address device) external;
@@ -111,18 +149,27 @@ interface IDirectory {
     function setProfile(bytes32 profileHash) external;
     /// @notice Root only.
     function setHome(bytes32 homeHash) external;
-    /// @notice A doctor, pharmacy or organisation hands in (or replaces) the commitment to its credentials.
-    /// Status Pending or Rejected becomes Pending; votes cast on the former credentials are void.
+    /// @notice A doctor, pharmacy, organisation or administrator hands in (or replaces) the commitment to its credentials.
+    /// Status Pending or Rejected becomes Pending, Suspended stays; votes cast on the former credentials are void.
+    /// Warning: refused while Approved, since new credentials would void the votes of a suspension under way.
     function submitApplication(bytes32 credentialHash) external;
 
     /// @notice An approved administrator votes; at `threshold` votes the decision takes effect. Votes die with every
     /// change of the electorate (administrators, threshold), of the subject's credentials, and with each decision.
+    /// A later vote of the same administrator replaces its former one. Approve and Reject need Pending, Suspend
+    /// Approved, Reinstate Suspended; Reject and Suspend need a reason. The reason of the deciding vote is the
+    /// decision's; each voter's own is in its event.
     function vote(bytes32 subject, Decision decision, uint16 reason) external;
     /// @notice Changes the number of votes a decision needs; itself decided by the present threshold.
     function voteThreshold(uint8 threshold) external;
 
     /// @notice Subject for which `sender` acts: its root, or one of its live devices; 0 for a stranger.
     function actor(address sender) external view returns (bytes32 subject);
+    /// @notice `actor` with its kind and status in one call; zeros for a stranger.
+    function actorStatus(address sender)
+        external
+        view
+        returns (bytes32 subject, Kind kind, Status status);
     function rootSubject(address root) external view returns (bytes32 subject);
     function subjectOf(bytes32 subject) external view returns (Subject memory);
     function deviceOf(address device) external view returns (Device memory);
@@ -132,4 +179,6 @@ interface IDirectory {
     function operatorOf(bytes32 organisation) external view returns (address);
     function threshold() external view returns (uint8);
     function administrators() external view returns (uint32);
+    /// @notice Version of the electorate: raised by every change of the approved administrators or the threshold.
+    function electorate() external view returns (uint64);
 }

@@ -41,6 +41,26 @@ interface IRecords {
         bytes32 amends
     );
 
+    /// The sender is neither a root nor a live device.
+    error NotRegistered(address sender);
+    error AuthorNotApproved(bytes32 author);
+    /// The author holds no live grant to write this lane.
+    error LaneNotWritable(bytes32 subject, bytes32 author, uint8 lane);
+    error LaneOutOfRange(uint8 lane);
+    error DeadlinePassed(uint64 deadline);
+    error BatchSizeWrong(uint256 given, uint256 limit);
+    error CommitmentMissing(bytes32 tag);
+    /// A first version is 1 or more; a later one is one more than `previousVersion`.
+    error VersionWrong(bytes32 record, uint32 version);
+    /// A record of this id exists already: its version, commitment and lane before must be named.
+    error PreviousWrong(bytes32 record);
+    /// The lane's epoch is `current`.
+    error EpochWrong(uint8 lane, uint16 current);
+    /// Key slots are not to be made after `freshUntil`: seal to the inbox only.
+    error NotFresh(uint64 freshUntil);
+    /// No record of that author and tag under the subject.
+    error AmendsUnknown(bytes32 record);
+
     /// @notice The sender's subject is the author; it must be `subject` or hold a live write grant for the lane.
     /// word = keccak256(abi.encode(version, author, lane, commitment)); rolling = keccak256(abi.encode(rolling, record, word)).
     /// A lane's sequence starts at 1. A new version keeps the record's lane. Fails after `deadline`.

@@ -20,7 +20,25 @@ interface IRegistry {
     );
     event PointerMoved(bytes32 indexed name, address indexed target, uint32 version);
 
+    error NotAdministrator(address sender);
+    error LengthsDiffer(uint256 names, uint256 targets);
+    error TooManyNames(uint256 limit);
+    error NameMissing();
+    error NameTaken(bytes32 name);
+    error TargetMissing(bytes32 name);
+    /// No code at the address.
+    error TargetNotContract(address target);
+    error TargetUnchanged(bytes32 name);
+    /// A move is scheduled: cancel or activate it first.
+    error AlreadyScheduled(bytes32 name, address target);
+    error NothingProposed(bytes32 name);
+    error NotScheduled(bytes32 name);
+    error TooEarly(uint64 eta);
+    error UnknownName(bytes32 name);
+
     /// @notice Approved administrators propose by voting; at the Directory's threshold the move is scheduled.
+    /// A later vote of the same administrator replaces its former one. Votes die with every change of the electorate.
+    /// A name without a pointer may be proposed too.
     function propose(bytes32 name, address target) external;
     /// @notice Any approved administrator stops a proposal before it is active.
     function cancel(bytes32 name) external;
