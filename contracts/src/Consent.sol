@@ -428,6 +428,16 @@ contract Consent is IConsent {
     }
 
     /// @inheritdoc IConsent
+    function writeState(bytes32 subject, bytes32 author)
+        external
+        view
+        returns (uint16 writeLanes, uint256 epochs, uint64 freshUntil)
+    {
+        (, writeLanes) = lanesOf(subject, author, uint64(block.timestamp));
+        return (writeLanes, _epochs[subject], _states[subject].freshUntil);
+    }
+
+    /// @inheritdoc IConsent
     function grantOf(bytes32 id) external view returns (Grant memory) {
         Entry storage entry = _grants[id];
         return Grant({

@@ -45,6 +45,8 @@ contract Directory is IDirectory, EIP712 {
     /// @inheritdoc IDirectory
     mapping(bytes32 organisation => mapping(uint256 nonce => bool)) public voucherSpent;
     Electorate private _electorate;
+    /// @dev Live devices alone, so that `actor` reads one slot; `_devices` remembers removed ones too.
+    mapping(address device => bytes32 subject) private _liveDevices;
     mapping(bytes32 subject => Count) private _counts;
     Ballots.Box private _votes;
     Ballots.Box private _thresholdVotes;
@@ -165,6 +167,7 @@ contract Directory is IDirectory, EIP712 {
         Device storage entry = _devices[device];
         if (entry.subject != subject || entry.removedAt != 0) revert DeviceNotLive(device);
         entry.removedAt = uint64(block.timestamp);
+        delete _liveDevices[device];
         --_counts[subject].liveDevices;
         emit DeviceRemoved(subject, device);
     }
@@ -179,6 +182,7 @@ contract Directory is IDirectory, EIP712 {
         ++_counts[subject].liveDevices;
         _devices[device] =
             Device({subject: subject, addedAt: uint64(block.timestamp), removedAt: 0});
+        _liveDevices[device] = subject;
         emit DeviceAdded(subject, device);
     }
 
@@ -218,6 +222,7 @@ contract Directory is IDirectory, EIP712 {
 
         bytes32 ballot = keccak256(abi.encode(subject, _counts[subject].round, _electorate.version));
         uint256 votes = _votes.cast(ballot, administrator, bytes32(uint256(decision)));
+        if (votes == 0) revert AlreadyVoted(administrator);
         emit Voted(subject, administrator, decision, reason, votes);
         if (votes >= _electorate.threshold) _decide(subject, entry, decision, reason);
     }
@@ -233,6 +238,7 @@ contract Directory is IDirectory, EIP712 {
 
         bytes32 ballot = bytes32(uint256(present.version));
         uint256 votes = _thresholdVotes.cast(ballot, administrator, bytes32(uint256(newThreshold)));
+        if (votes == 0) revert AlreadyVoted(administrator);
         emit ThresholdVoted(administrator, newThreshold, votes);
         if (votes >= present.threshold) {
             _electorate.threshold = newThreshold;
@@ -322,10 +328,8 @@ contract Directory is IDirectory, EIP712 {
 
     /// @inheritdoc IDirectory
     function actor(address sender) public view returns (bytes32 subject) {
-        Device storage device = _devices[sender];
-        subject = device.subject;
-        if (subject == 0) return rootSubject[sender];
-        if (device.removedAt != 0) return 0;
+        subject = _liveDevices[sender];
+        if (subject == 0) subject = rootSubject[sender];
     }
 
     /// @inheritdoc IDirectory

@@ -18,10 +18,11 @@ contract Records is IRecords {
         /// The subject's epochs and the end of its key slots; 0 for no end.
         uint256 epochs;
         uint64 freshUntil;
-        /// Lanes that the author may write, and lanes loaded into `lanes`, as bit masks.
+        /// Lanes that the author may write, and lanes whose tips are loaded, as bit masks.
         uint16 writable;
         uint16 loaded;
-        Lane[LANES] lanes;
+        bytes32[LANES] rolling;
+        uint64[LANES] count;
     }
 
     IDirectory public immutable DIRECTORY;
@@ -77,9 +78,7 @@ contract Records is IRecords {
         if (status != IDirectory.Status.Approved) revert AuthorNotApproved(author);
         batch.subject = subject;
         batch.author = author;
-        (, batch.writable) = CONSENT.lanesOf(subject, author, uint64(block.timestamp));
-        batch.epochs = CONSENT.epochsOf(subject);
-        batch.freshUntil = CONSENT.freshnessOf(subject).freshUntil;
+        (batch.writable, batch.epochs, batch.freshUntil) = CONSENT.writeState(subject, author);
     }
 
     function _fold(Batch memory batch, Anchor calldata item) private {
@@ -90,16 +89,16 @@ contract Records is IRecords {
 
         bytes32 word = _word(item.version, batch.author, item.lane, item.commitment);
         _words[record] = word;
-        Lane memory lane = batch.lanes[item.lane];
-        lane.rolling = keccak256(abi.encode(lane.rolling, record, word));
-        ++lane.count;
+        uint8 lane = item.lane;
+        batch.rolling[lane] = keccak256(abi.encode(batch.rolling[lane], record, word));
+        ++batch.count[lane];
         emit Anchored(
             batch.subject,
             record,
             batch.author,
-            item.lane,
+            lane,
             item.version,
-            lane.count,
+            batch.count[lane],
             item.epoch,
             item.inboxOnly,
             item.commitment,
@@ -124,7 +123,9 @@ contract Records is IRecords {
         }
         if (batch.loaded & bit == 0) {
             batch.loaded |= uint16(bit);
-            batch.lanes[lane] = _lanes[batch.subject][lane];
+            Lane storage tip = _lanes[batch.subject][lane];
+            batch.rolling[lane] = tip.rolling;
+            batch.count[lane] = tip.count;
         }
     }
 
@@ -153,8 +154,12 @@ contract Records is IRecords {
 
     /// @dev Two stores a lane, however many anchors it got.
     function _close(Batch memory batch) private {
-        for (uint8 lane; lane < LANES; ++lane) {
-            if (batch.loaded & (1 << lane) != 0) _lanes[batch.subject][lane] = batch.lanes[lane];
+        uint16 loaded = batch.loaded;
+        for (uint8 lane; loaded >> lane != 0; ++lane) {
+            if (loaded >> lane & 1 == 0) continue;
+            Lane storage tip = _lanes[batch.subject][lane];
+            tip.rolling = batch.rolling[lane];
+            tip.count = batch.count[lane];
         }
     }
 

@@ -49,6 +49,7 @@ contract Registry is IRegistry {
 
         bytes32 ballot = keccak256(abi.encode(name, _rounds[name], DIRECTORY.electorate()));
         uint256 votes = _votes.cast(ballot, administrator, bytes32(uint256(uint160(target))));
+        if (votes == 0) revert AlreadyVoted(administrator);
         pointer.proposed = target;
         emit PointerProposed(name, target, administrator, votes);
         if (votes >= DIRECTORY.threshold()) {

@@ -177,6 +177,12 @@ interface IConsent {
         external
         view
         returns (uint16 readLanes, uint16 writeLanes);
+    /// @notice What an author must know before it writes, in one call: its lanes at the block's time, the subject's
+    /// epochs and `freshUntil` as stored.
+    function writeState(bytes32 subject, bytes32 author)
+        external
+        view
+        returns (uint16 writeLanes, uint256 epochs, uint64 freshUntil);
     function grantOf(bytes32 id) external view returns (Grant memory);
     function requestOf(bytes32 id) external view returns (Request memory);
     /// @notice Sixteen u16 epochs: lane n in bits 16n to 16n+15.

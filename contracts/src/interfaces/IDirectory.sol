@@ -124,6 +124,8 @@ interface IDirectory {
     error WrongStatus(bytes32 subject, Status status);
     /// An administrator does not vote on itself.
     error OwnVote(bytes32 administrator);
+    /// The administrator has cast this very vote already.
+    error AlreadyVoted(bytes32 administrator);
     /// A decision would leave fewer approved administrators than votes are needed.
     error TooFewAdministrators(uint32 left, uint8 threshold);
     error ThresholdOutOfRange(uint8 given, uint32 administrators);

@@ -21,6 +21,8 @@ interface IRegistry {
     event PointerMoved(bytes32 indexed name, address indexed target, uint32 version);
 
     error NotAdministrator(address sender);
+    /// The administrator has cast this very vote already.
+    error AlreadyVoted(bytes32 administrator);
     error LengthsDiffer(uint256 names, uint256 targets);
     error TooManyNames(uint256 limit);
     error NameMissing();
