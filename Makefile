@@ -21,7 +21,7 @@ help:
 	@echo 'make build           target/release/carechain'
 	@echo 'make test            everything: check, contracts, Rust, WebAssembly under Node'
 	@echo 'make check           formatting, lints, artifacts, tidy'
-	@echo 'make contracts       compile the contracts and write contracts/artifacts'
+	@echo 'make contracts       compile the contracts, write contracts/artifacts and snapshots'
 	@echo 'make test-contracts  the tests of the contracts alone'
 	@echo 'make wasm            the WebAssembly modules in target/wasm/web'
 	@echo 'make bench           measure on this machine'
@@ -66,7 +66,8 @@ lint: check-format check-artifacts
 	@$(STEP) 'clippy' $(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 test-contracts: tools $(CONTRACT_TOOLS)
-	@cd contracts && ../$(STEP) 'tests of the contracts' $(FORGE) test
+	@cd contracts && ../$(STEP) 'tests of the contracts, gas as in contracts/snapshots' \
+		$(FORGE) test --gas-snapshot-check=true
 
 test-rust: tools
 	@$(STEP) 'tests of Rust' $(CARGO) test --workspace --locked
@@ -83,6 +84,7 @@ test-wasm: tools
 .PHONY: contracts wasm
 contracts: tools $(CONTRACT_TOOLS)
 	@$(STEP) 'contract artifacts' $(XTASK) -- artifacts
+	@cd contracts && ../$(STEP) 'gas snapshots' $(FORGE) test --match-contract GasTest
 
 wasm: tools
 	@$(STEP) 'WebAssembly for the web' $(XTASK) --features wasm -- wasm --release --target web
