@@ -98,7 +98,10 @@ $(CONTRACT_TOOLS): contracts/package-lock.json contracts/package.json
 
 .PHONY: bench clean
 bench: build
-	@$(STEP) 'benchmarks' $(CARGO) bench --locked -p carechain-testkit
+	@mkdir -p target/bench
+	@$(STEP) 'content store, on the disk of target/' \
+		$(CARGO) run --release --locked -p carechain-ipfs --example ipfs_bench -- target/bench
+	@$(STEP) 'chain' $(CARGO) run --release --locked -p carechain-chain --example chain_load
 
 clean:
 	$(CARGO) clean
