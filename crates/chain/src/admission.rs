@@ -45,7 +45,10 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal named `code` with a sentence for people.
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into() }
+        Self {
+            code: code.into(),
+            message: message.into(),
+        }
     }
 }
 

@@ -77,10 +77,17 @@ impl ExecutedBlock {
     /// The block's RLP, as [`Block`] encodes it, without copying its transactions first.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let body: usize = self.txs.iter().map(|tx| tx.size).sum();
-        let list = alloy_rlp::Header { list: true, payload_length: body };
+        let list = alloy_rlp::Header {
+            list: true,
+            payload_length: body,
+        };
         let payload_length = self.header.length() + list.length() + body + 2;
         let mut out = Vec::with_capacity(payload_length + 9);
-        alloy_rlp::Header { list: true, payload_length }.encode(&mut out);
+        alloy_rlp::Header {
+            list: true,
+            payload_length,
+        }
+        .encode(&mut out);
         self.header.encode(&mut out);
         list.encode(&mut out);
         for tx in &self.txs {

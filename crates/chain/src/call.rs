@@ -33,7 +33,7 @@ use crate::{
 /// Most gas a call may use.
 pub const MAX_CALL_GAS: u64 = 50_000_000;
 /// Most accounts and slots in the overrides of a call.
-pub const MAX_OVERRIDES: usize = 1_024;
+pub(crate) const MAX_OVERRIDES: usize = 1_024;
 /// An estimate may be above the least possible by one part in this many.
 const ESTIMATE_TOLERANCE: u64 = 66;
 
@@ -87,7 +87,11 @@ pub(crate) fn estimate_gas(
     }
     while low + 1 < high && high - low > high / ESTIMATE_TOLERANCE {
         let middle = low + (high - low) / 2;
-        if prepared.fits(&tx, middle)? { high = middle } else { low = middle }
+        if prepared.fits(&tx, middle)? {
+            high = middle
+        } else {
+            low = middle
+        }
     }
     Ok(high)
 }
@@ -106,14 +110,21 @@ pub(crate) fn access_list(
     let mut items: Vec<AccessListItem> = touched
         .into_iter()
         .filter_map(|(address, account)| {
-            let mut storage_keys: Vec<B256> = account.storage.keys().map(|slot| B256::from(*slot)).collect();
+            let mut storage_keys: Vec<B256> = account
+                .storage
+                .keys()
+                .map(|slot| B256::from(*slot))
+                .collect();
             storage_keys.sort_unstable();
             let implied = address == caller
                 || Some(address) == to
                 || address == prepared.block.beneficiary
                 || is_precompile(address)
                 || account.is_created();
-            (!implied || !storage_keys.is_empty()).then_some(AccessListItem { address, storage_keys })
+            (!implied || !storage_keys.is_empty()).then_some(AccessListItem {
+                address,
+                storage_keys,
+            })
         })
         .collect();
     items.sort_unstable_by_key(|item| item.address);
@@ -125,7 +136,11 @@ pub(crate) fn access_list(
     let result = prepared.run(tx)?.result;
     let gas_used = U256::from(result.tx_gas_used());
     let error = output(result).err().map(|error| error.to_string());
-    Ok(AccessListResult { access_list, gas_used, error })
+    Ok(AccessListResult {
+        access_list,
+        gas_used,
+        error,
+    })
 }
 
 /// Precompiles of Osaka: 0x01 to 0x11, and 0x0100.
@@ -146,11 +161,15 @@ impl Prepared {
             .with_cfg(cfg)
             .with_block(self.block.clone())
             .build_mainnet();
-        evm.transact(tx).map_err(|error| ChainError::Call(error.to_string()))
+        evm.transact(tx)
+            .map_err(|error| ChainError::Call(error.to_string()))
     }
 
     fn fits(&self, tx: &TxEnv, gas_limit: u64) -> Result<bool, ChainError> {
-        let tx = TxEnv { gas_limit, ..tx.clone() };
+        let tx = TxEnv {
+            gas_limit,
+            ..tx.clone()
+        };
         // Too little for the intrinsic cost is an error of the transaction, not of the node.
         match self.run(tx) {
             Ok(done) => Ok(done.result.is_success()),
@@ -180,7 +199,12 @@ fn prepare(
         let final_block: &FinalBlock = final_block;
         (final_block.executed.header.clone(), world.clone())
     };
-    let mut env = block_env(header.number, header.timestamp, header.beneficiary, header.gas_limit);
+    let mut env = block_env(
+        header.number,
+        header.timestamp,
+        header.beneficiary,
+        header.gas_limit,
+    );
     if let Some(block) = block {
         apply_block_overrides(&mut env, &block)?;
     }
@@ -189,7 +213,8 @@ fn prepare(
         let size: usize = overrides
             .values()
             .map(|o| {
-                1 + o.state.as_ref().map_or(0, |s| s.len()) + o.state_diff.as_ref().map_or(0, |s| s.len())
+                1 + o.state.as_ref().map_or(0, |s| s.len())
+                    + o.state_diff.as_ref().map_or(0, |s| s.len())
             })
             .sum();
         if size > MAX_OVERRIDES {
@@ -201,7 +226,11 @@ fn prepare(
             override_account(&mut db, address, account)?;
         }
     }
-    Ok(Prepared { db, block: env, chain_id: shared.genesis.chain_id })
+    Ok(Prepared {
+        db,
+        block: env,
+        chain_id: shared.genesis.chain_id,
+    })
 }
 
 fn apply_block_overrides(env: &mut BlockEnv, block: &BlockOverrides) -> Result<(), ChainError> {
@@ -218,42 +247,75 @@ fn apply_block_overrides(env: &mut BlockEnv, block: &BlockOverrides) -> Result<(
     Ok(())
 }
 
-fn override_account(db: &mut Overlay, address: Address, account: AccountOverride) -> Result<(), ChainError> {
+fn override_account(
+    db: &mut Overlay,
+    address: Address,
+    account: AccountOverride,
+) -> Result<(), ChainError> {
     let fail = |error: crate::state::StateError| ChainError::Call(error.to_string());
     if account.move_precompile_to.is_some() {
-        return Err(ChainError::InvalidRequest("state overrides: movePrecompileToAddress is not supported".into()));
+        return Err(ChainError::InvalidRequest(
+            "state overrides: movePrecompileToAddress is not supported".into(),
+        ));
     }
     if account.state.is_some() && account.state_diff.is_some() {
-        return Err(ChainError::InvalidRequest("state overrides: state and stateDiff exclude each other".into()));
+        return Err(ChainError::InvalidRequest(
+            "state overrides: state and stateDiff exclude each other".into(),
+        ));
     }
     let mut known = db.basic_ref(address).map_err(fail)?.unwrap_or_default();
     known.nonce = account.nonce.unwrap_or(known.nonce);
     known.balance = account.balance.unwrap_or(known.balance);
     if let Some(code) = account.code {
-        let code = Bytecode::new_raw_checked(code)
-            .map_err(|error| ChainError::InvalidRequest(format!("state overrides: code: {error}")))?;
+        let code = Bytecode::new_raw_checked(code).map_err(|error| {
+            ChainError::InvalidRequest(format!("state overrides: code: {error}"))
+        })?;
         known = known.with_code(code);
     }
     db.insert_account_info(address, known);
     if let Some(state) = account.state {
-        let slots = state.into_iter().map(|(slot, value)| (slot.into(), value.into())).collect();
+        let slots = state
+            .into_iter()
+            .map(|(slot, value)| (slot.into(), value.into()))
+            .collect();
         db.replace_account_storage(address, slots).map_err(fail)?;
     }
     for (slot, value) in account.state_diff.into_iter().flatten() {
-        db.insert_account_storage(address, slot.into(), value.into()).map_err(fail)?;
+        db.insert_account_storage(address, slot.into(), value.into())
+            .map_err(fail)?;
     }
     Ok(())
 }
 
-fn tx_env(shared: &Shared, request: &TransactionRequest, default_gas: u64) -> Result<TxEnv, ChainError> {
+fn tx_env(
+    shared: &Shared,
+    request: &TransactionRequest,
+    default_gas: u64,
+) -> Result<TxEnv, ChainError> {
     let invalid = |reason: &str| ChainError::InvalidRequest(reason.into());
-    if request.blob_versioned_hashes.as_ref().is_some_and(|hashes| !hashes.is_empty()) || request.sidecar.is_some() {
-        return Err(invalid("blobVersionedHashes: blob transactions are refused"));
+    if request
+        .blob_versioned_hashes
+        .as_ref()
+        .is_some_and(|hashes| !hashes.is_empty())
+        || request.sidecar.is_some()
+    {
+        return Err(invalid(
+            "blobVersionedHashes: blob transactions are refused",
+        ));
     }
-    if request.authorization_list.as_ref().is_some_and(|list| !list.is_empty()) {
-        return Err(invalid("authorizationList: EIP-7702 transactions are refused"));
+    if request
+        .authorization_list
+        .as_ref()
+        .is_some_and(|list| !list.is_empty())
+    {
+        return Err(invalid(
+            "authorizationList: EIP-7702 transactions are refused",
+        ));
     }
-    if request.chain_id.is_some_and(|id| id != shared.genesis.chain_id) {
+    if request
+        .chain_id
+        .is_some_and(|id| id != shared.genesis.chain_id)
+    {
         return Err(invalid("chainId: it is another chain's"));
     }
     if let (Some(data), Some(input)) = (&request.input.data, &request.input.input)

@@ -10,7 +10,9 @@
 
 use alloy_eips::BlockId;
 use alloy_primitives::{Address, B256, Bytes, U256};
-use alloy_rpc_types_eth::{EIP1186AccountProofResponse, Log, TransactionReceipt, TransactionRequest};
+use alloy_rpc_types_eth::{
+    EIP1186AccountProofResponse, Log, TransactionReceipt, TransactionRequest,
+};
 use parking_lot::{Condvar, Mutex, RwLock};
 use std::{
     fmt,
@@ -70,7 +72,13 @@ impl ChainConfig {
         validator_key: Option<ValidatorKey>,
         admission: Arc<dyn Admission>,
     ) -> Self {
-        Self { dir: dir.into(), genesis, validator_key, admission, clock: Arc::new(SystemClock) }
+        Self {
+            dir: dir.into(),
+            genesis,
+            validator_key,
+            admission,
+            clock: Arc::new(SystemClock),
+        }
     }
 }
 
@@ -83,7 +91,9 @@ pub struct Chain {
 
 impl fmt::Debug for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Chain").field("chain_id", &self.chain_id()).finish_non_exhaustive()
+        f.debug_struct("Chain")
+            .field("chain_id", &self.chain_id())
+            .finish_non_exhaustive()
     }
 }
 
@@ -127,7 +137,10 @@ impl Chain {
     /// Opens the data folder and starts the chain with the lone sealer, or as a follower without a
     /// validator key.
     pub fn open(config: ChainConfig) -> Result<Self, ChainError> {
-        let sealer = config.validator_key.clone().map(|key| Box::new(LoneSealer::new(key)) as Box<dyn Sealer>);
+        let sealer = config
+            .validator_key
+            .clone()
+            .map(|key| Box::new(LoneSealer::new(key)) as Box<dyn Sealer>);
         if let Some(sealer) = &sealer {
             check_lone(&config.genesis, sealer.proposer())?;
         }
@@ -135,7 +148,10 @@ impl Chain {
     }
 
     /// Opens the data folder and starts the chain with another sealer.
-    pub fn open_with_sealer(config: ChainConfig, sealer: Box<dyn Sealer>) -> Result<Self, ChainError> {
+    pub fn open_with_sealer(
+        config: ChainConfig,
+        sealer: Box<dyn Sealer>,
+    ) -> Result<Self, ChainError> {
         Self::open_on(config, Some(sealer), |file| Box::new(file))
     }
 
@@ -144,7 +160,13 @@ impl Chain {
         sealer: Option<Box<dyn Sealer>>,
         wrap: impl FnOnce(File) -> Box<dyn LogFile>,
     ) -> Result<Self, ChainError> {
-        let ChainConfig { dir, genesis, admission, clock, .. } = config;
+        let ChainConfig {
+            dir,
+            genesis,
+            admission,
+            clock,
+            ..
+        } = config;
         genesis.check()?;
         fs::create_dir_all(&dir).map_err(|e| ChainError::io("creating data folder", &dir, &e))?;
         let lock = wal::lock(&dir)?;
@@ -152,9 +174,18 @@ impl Chain {
         let header = genesis.header_over(world.root());
         let genesis_hash = header.hash_slow();
         agree_on_genesis(&dir.join(GENESIS_FILE), &genesis, genesis_hash)?;
-        let block = ExecutedBlock { hash: genesis_hash, header, txs: Vec::new(), receipts: Vec::new() };
+        let block = ExecutedBlock {
+            hash: genesis_hash,
+            header,
+            txs: Vec::new(),
+            receipts: Vec::new(),
+        };
         let size = block.encode().len();
-        let first = FinalBlock { executed: Arc::new(block), certificate: None, size };
+        let first = FinalBlock {
+            executed: Arc::new(block),
+            certificate: None,
+            size,
+        };
         let mut store = Store::new(first, world);
         let mut log = wal::open(&dir, genesis_hash)?;
         replay(&mut log, &mut store, &genesis, genesis_hash)?;
@@ -165,7 +196,9 @@ impl Chain {
         let shared = Arc::new(Shared {
             genesis,
             genesis_hash,
-            proposer: sealer.as_ref().map_or(Address::ZERO, |sealer| sealer.proposer()),
+            proposer: sealer
+                .as_ref()
+                .map_or(Address::ZERO, |sealer| sealer.proposer()),
             clock,
             admission,
             store: RwLock::new(store),
@@ -173,7 +206,10 @@ impl Chain {
             work: Condvar::new(),
             overlays: Mutex::default(),
             queue: Mutex::new(CommitQueue {
-                tip: Tip { number: head.number, hash: head.hash },
+                tip: Tip {
+                    number: head.number,
+                    hash: head.hash,
+                },
                 jobs: Some(jobs),
             }),
             waiters: Mutex::default(),
@@ -189,10 +225,14 @@ impl Chain {
             _lock: lock,
         });
         let for_log = shared.clone();
-        let log = spawn("chain-log", move || publish::run(&for_log, &mut wal, &queue))?;
+        let log = spawn("chain-log", move || {
+            publish::run(&for_log, &mut wal, &queue)
+        })?;
         threads.handles.lock().push(log);
         if let Some(mut sealer) = sealer {
-            let engine = Engine { shared: shared.clone() };
+            let engine = Engine {
+                shared: shared.clone(),
+            };
             let sealer = spawn("chain-sealer", move || {
                 if let Err(error) = sealer.run(&engine) {
                     engine.shared.stop(error);
@@ -201,7 +241,10 @@ impl Chain {
             })?;
             threads.handles.lock().push(sealer);
         }
-        Ok(Self { engine: Engine { shared }, threads })
+        Ok(Self {
+            engine: Engine { shared },
+            threads,
+        })
     }
 
     /// Stops taking transactions, makes durable what is sealed and ends the threads. Waits for them.
@@ -246,7 +289,11 @@ impl Chain {
 
     /// A final block's header and certificate.
     pub fn head_at(&self, number: u64) -> Option<HeadInfo> {
-        self.shared().store.read().by_number(number).map(|block| HeadInfo::from(&**block))
+        self.shared()
+            .store
+            .read()
+            .by_number(number)
+            .map(|block| HeadInfo::from(&**block))
     }
 
     /// New heads, each once and in order. A receiver that falls 1,024 behind is told how many it
@@ -258,7 +305,9 @@ impl Chain {
     /// Waits until the head has this number.
     pub async fn wait_for(&self, number: u64) -> Result<(), ChainError> {
         let mut height = self.shared().height.subscribe();
-        let reached = height.wait_for(|(at, running)| *at >= number || !running).await;
+        let reached = height
+            .wait_for(|(at, running)| *at >= number || !running)
+            .await;
         match reached {
             Ok(state) if state.0 >= number => Ok(()),
             _ => Err(self.shared().stop_reason().unwrap_or(ChainError::Stopped)),
@@ -283,7 +332,11 @@ impl Chain {
     /// The receipts of a final block.
     pub fn receipts(&self, number: u64) -> Option<Vec<TransactionReceipt>> {
         let block = self.shared().store.read().by_number(number)?.clone();
-        Some((0..block.executed.txs.len()).map(|index| convert::receipt(&block, index)).collect())
+        Some(
+            (0..block.executed.txs.len())
+                .map(|index| convert::receipt(&block, index))
+                .collect(),
+        )
     }
 
     /// The logs of a final block.
@@ -303,7 +356,12 @@ impl Chain {
     }
 
     /// An account and some of its slots with their proofs against the block's state root.
-    pub fn proof(&self, address: Address, slots: &[B256], at: BlockId) -> Result<EIP1186AccountProofResponse, ChainError> {
+    pub fn proof(
+        &self,
+        address: Address,
+        slots: &[B256],
+        at: BlockId,
+    ) -> Result<EIP1186AccountProofResponse, ChainError> {
         let (_, world) = self.state(at)?;
         Ok(convert::proof(&world, address, slots))
     }
@@ -315,7 +373,11 @@ impl Chain {
 
     /// What reading from a contract returns at the newest block.
     pub fn view(&self, to: Address, input: Bytes) -> Result<Bytes, ChainError> {
-        let request = TransactionRequest { to: Some(to.into()), input: input.into(), ..Default::default() };
+        let request = TransactionRequest {
+            to: Some(to.into()),
+            input: input.into(),
+            ..Default::default()
+        };
         self.call(&request, BlockId::latest())
     }
 
@@ -352,7 +414,12 @@ impl Chain {
 
     /// Queues a raw transaction and waits until its block is durable, at most `timeout`. Sending
     /// what is known already waits for it, or returns its receipt.
-    pub async fn send_sync(&self, raw: &[u8], ingress: Ingress, timeout: Duration) -> Result<TransactionReceipt, ChainError> {
+    pub async fn send_sync(
+        &self,
+        raw: &[u8],
+        ingress: Ingress,
+        timeout: Duration,
+    ) -> Result<TransactionReceipt, ChainError> {
         self.shared().running()?;
         let tx = validate(raw, self.chain_id())?;
         let hash = *tx.hash();
@@ -445,7 +512,10 @@ impl Chain {
             input: tx.tx.input(),
             ingress,
         };
-        shared.admission.admit(&request).map_err(ChainError::Admission)?;
+        shared
+            .admission
+            .admit(&request)
+            .map_err(ChainError::Admission)?;
         let mut pool = shared.pool.lock();
         shared.running()?;
         let nonce = shared.store.read().head_world().nonce(tx.sender);
@@ -466,15 +536,24 @@ impl Chain {
     }
 }
 
-fn spawn(name: &'static str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, ChainError> {
+fn spawn(
+    name: &'static str,
+    body: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, ChainError> {
     std::thread::Builder::new()
         .name(name.into())
         .spawn(body)
-        .map_err(|e| ChainError::Start { what: name, error: e.to_string() })
+        .map_err(|e| ChainError::Start {
+            what: name,
+            error: e.to_string(),
+        })
 }
 
 fn check_lone(genesis: &Genesis, have: Address) -> Result<(), ChainError> {
-    let named = genesis.validators.iter().find(|set| set.validators == [have]);
+    let named = genesis
+        .validators
+        .iter()
+        .find(|set| set.validators == [have]);
     match named {
         Some(_) => Ok(()),
         None => Err(ChainError::NotValidator { have, epoch: 0 }),
@@ -482,25 +561,41 @@ fn check_lone(genesis: &Genesis, have: Address) -> Result<(), ChainError> {
 }
 
 /// The folder's genesis file is written once; afterwards it must name the same chain.
-fn agree_on_genesis(path: &std::path::Path, genesis: &Genesis, hash: B256) -> Result<(), ChainError> {
+fn agree_on_genesis(
+    path: &std::path::Path,
+    genesis: &Genesis,
+    hash: B256,
+) -> Result<(), ChainError> {
     if !path.exists() {
         return genesis.write(path);
     }
     let found = Genesis::read(path)?.hash();
     if found != hash {
-        return Err(ChainError::Genesis(format!("the data folder belongs to genesis {found}, not {hash}")));
+        return Err(ChainError::Genesis(format!(
+            "the data folder belongs to genesis {found}, not {hash}"
+        )));
     }
     Ok(())
 }
 
 /// Executes every block of the log again. A block whose execution does not give its hash, and with it
 /// its state root, is damage.
-fn replay(log: &mut Replay, store: &mut Store, genesis: &Genesis, genesis_hash: B256) -> Result<(), ChainError> {
+fn replay(
+    log: &mut Replay,
+    store: &mut Store,
+    genesis: &Genesis,
+    genesis_hash: B256,
+) -> Result<(), ChainError> {
     while let Some(record) = log.next()? {
         let block = &record.block;
         let parent = store.head().executed.clone();
-        if block.header.parent_hash != parent.hash || record.senders.len() != block.body.transactions.len() {
-            return Err(log.damaged(format!("block {} does not follow its parent", block.header.number)));
+        if block.header.parent_hash != parent.hash
+            || record.senders.len() != block.body.transactions.len()
+        {
+            return Err(log.damaged(format!(
+                "block {} does not follow its parent",
+                block.header.number
+            )));
         }
         let txs = block
             .body
@@ -514,14 +609,23 @@ fn replay(log: &mut Replay, store: &mut Store, genesis: &Genesis, genesis_hash: 
             .map_err(|reason| log.damaged(format!("block {}: {reason}", block.header.number)))?;
         let certificate = Some(record.certificate);
         store.push(
-            Arc::new(FinalBlock { executed: Arc::new(executed), certificate, size: record.size }),
+            Arc::new(FinalBlock {
+                executed: Arc::new(executed),
+                certificate,
+                size: record.size,
+            }),
             world,
         );
     }
     // Hashes chain backwards, so the newest certificate vouches for every block.
     let head = store.head();
     if let Some(certificate) = &head.certificate {
-        certificate.verify(genesis, genesis_hash, head.executed.header.number, head.executed.hash)?;
+        certificate.verify(
+            genesis,
+            genesis_hash,
+            head.executed.header.number,
+            head.executed.hash,
+        )?;
     }
     Ok(())
 }

@@ -32,9 +32,9 @@ pub const MAX_BLOCK_BYTES: usize = 8 * 1024 * 1024 - 4_096;
 /// How far ahead of the verifier's clock a block may be.
 pub const MAX_CLOCK_SKEW_SECS: u64 = 30;
 /// Most blocks that are executed but not final.
-pub const MAX_OVERLAYS: usize = 64;
+pub(crate) const MAX_OVERLAYS: usize = 64;
 /// Most transactions whose receipts are waited for.
-pub const MAX_WAITERS: usize = 50_000;
+pub(crate) const MAX_WAITERS: usize = 50_000;
 
 /// What became of a transaction that somebody waits for.
 #[derive(Clone, Debug)]
@@ -181,10 +181,18 @@ impl Engine {
             gas_limit: shared.genesis.block_gas,
             chain_id: shared.genesis.chain_id,
         };
-        let Execution { block, world, dropped, early, left } =
-            execute(&terms, world, txs).map_err(|e| ChainError::Sealing(e.to_string()))?;
+        let Execution {
+            block,
+            world,
+            dropped,
+            early,
+            left,
+        } = execute(&terms, world, txs).map_err(|e| ChainError::Sealing(e.to_string()))?;
         let gone: Vec<_> = dropped.iter().map(|(tx, _)| tx.clone()).collect();
-        shared.pool.lock().settle(&gone, early, left, shared.clock.unix_millis());
+        shared
+            .pool
+            .lock()
+            .settle(&gone, early, left, shared.clock.unix_millis());
         for (tx, reason) in dropped {
             shared.notify(tx.hash(), &Fate::Dropped(reason));
         }
@@ -193,8 +201,19 @@ impl Engine {
         }
         let block = Arc::new(block);
         let hash = block.hash;
-        shared.overlays.lock().insert(hash, Overlay { block: block.clone(), world, built_here: true });
-        Ok(Some(Proposal { number, hash, block }))
+        shared.overlays.lock().insert(
+            hash,
+            Overlay {
+                block: block.clone(),
+                world,
+                built_here: true,
+            },
+        );
+        Ok(Some(Proposal {
+            number,
+            hash,
+            block,
+        }))
     }
 
     /// Gives up a proposal: its transactions wait again. Its overlay is dropped.
@@ -209,7 +228,9 @@ impl Engine {
     pub fn execute(&self, block: &Block) -> Result<Verdict, ChainError> {
         let shared = &self.shared;
         let hash = block.header.hash_slow();
-        if shared.overlays.lock().contains_key(&hash) || shared.store.read().by_hash(&hash).is_some() {
+        if shared.overlays.lock().contains_key(&hash)
+            || shared.store.read().by_hash(&hash).is_some()
+        {
             return Ok(Verdict::Valid);
         }
         let (parent, world) = shared.parent(block.header.parent_hash)?;
@@ -220,7 +241,8 @@ impl Engine {
         }
         let mut txs = Vec::with_capacity(block.body.transactions.len());
         for tx in &block.body.transactions {
-            let checked = validate::check(tx, shared.genesis.chain_id).and_then(|()| validate::recover(tx));
+            let checked =
+                validate::check(tx, shared.genesis.chain_id).and_then(|()| validate::recover(tx));
             match checked {
                 Ok(sender) => txs.push(Arc::new(SignedTx::new(tx.clone(), sender))),
                 Err(error) => return Ok(invalid(&error.to_string())),
@@ -229,7 +251,14 @@ impl Engine {
         match verify(&shared.genesis, block, &parent.header, world, txs)? {
             Ok((executed, world)) => {
                 let block = Arc::new(executed);
-                shared.overlays.lock().insert(hash, Overlay { block, world, built_here: false });
+                shared.overlays.lock().insert(
+                    hash,
+                    Overlay {
+                        block,
+                        world,
+                        built_here: false,
+                    },
+                );
                 Ok(Verdict::Valid)
             }
             Err(reason) => Ok(Verdict::Invalid { reason }),
@@ -254,10 +283,19 @@ impl Engine {
                 reason: format!("it does not follow block {}", queue.tip.number),
             });
         }
-        let tip = Tip { number: header.number, hash };
+        let tip = Tip {
+            number: header.number,
+            hash,
+        };
         let jobs = queue.jobs.as_ref().ok_or(ChainError::Stopped)?;
         // The channel is short: when the disk is behind, the producer waits here and blocks grow.
-        if jobs.send(Sealed { overlay, certificate }).is_err() {
+        if jobs
+            .send(Sealed {
+                overlay,
+                certificate,
+            })
+            .is_err()
+        {
             return Err(shared.stop_reason().unwrap_or(ChainError::Stopped));
         }
         queue.tip = tip;
@@ -282,7 +320,11 @@ impl Engine {
         let committed = store.by_number(number).map(|b| b.executed.hash);
         match committed {
             Some(committed) if committed == hash => Ok(()),
-            Some(committed) => Err(ChainError::Conflict { number, committed, offered: hash }),
+            Some(committed) => Err(ChainError::Conflict {
+                number,
+                committed,
+                offered: hash,
+            }),
             None => Err(ChainError::UnknownBlock(number.to_string())),
         }
     }
@@ -296,7 +338,9 @@ impl Engine {
 }
 
 fn invalid(reason: &str) -> Verdict {
-    Verdict::Invalid { reason: reason.into() }
+    Verdict::Invalid {
+        reason: reason.into(),
+    }
 }
 
 /// Checks a block against its parent by executing it: everything but certificate and clock.

@@ -82,7 +82,9 @@ pub enum ChainError {
         reason: String,
     },
     /// The validator key does not belong to the validators of the genesis file.
-    #[error("the validator key belongs to {have}, which is not the only validator of epoch {epoch}")]
+    #[error(
+        "the validator key belongs to {have}, which is not the only validator of epoch {epoch}"
+    )]
     NotValidator {
         /// The account of the key.
         have: alloy_primitives::Address,
@@ -156,6 +158,10 @@ pub enum ChainError {
 
 impl ChainError {
     pub(crate) fn io(what: &'static str, path: impl Into<PathBuf>, error: &std::io::Error) -> Self {
-        Self::Io { what, path: path.into(), error: error.to_string() }
+        Self::Io {
+            what,
+            path: path.into(),
+            error: error.to_string(),
+        }
     }
 }

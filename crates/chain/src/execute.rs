@@ -61,7 +61,12 @@ pub(crate) fn rules(chain_id: u64) -> CfgEnv {
 }
 
 /// The EVM's view of a block with this header.
-pub(crate) fn block_env(number: u64, timestamp: u64, proposer: Address, gas_limit: u64) -> BlockEnv {
+pub(crate) fn block_env(
+    number: u64,
+    timestamp: u64,
+    proposer: Address,
+    gas_limit: u64,
+) -> BlockEnv {
     let mut env = BlockEnv {
         number: U256::from(number),
         beneficiary: proposer,
@@ -109,7 +114,12 @@ pub(crate) fn execute(
         let mut evm = Context::mainnet()
             .with_db(&mut world)
             .with_cfg(rules(terms.chain_id))
-            .with_block(block_env(number, terms.timestamp, terms.proposer, terms.gas_limit))
+            .with_block(block_env(
+                number,
+                terms.timestamp,
+                terms.proposer,
+                terms.gas_limit,
+            ))
             .build_mainnet();
         evm.system_call_commit(HISTORY_STORAGE_ADDRESS, Bytes::from(terms.parent_hash.0))
             .map_err(state_error)?;
@@ -138,8 +148,19 @@ pub(crate) fn execute(
         }
     }
     let header = assemble(terms, world.root(), &included, &receipts, gas_used);
-    let block = ExecutedBlock { hash: header.hash_slow(), header, txs: included, receipts };
-    Ok(Execution { block, world, dropped, early, left })
+    let block = ExecutedBlock {
+        hash: header.hash_slow(),
+        header,
+        txs: included,
+        receipts,
+    };
+    Ok(Execution {
+        block,
+        world,
+        dropped,
+        early,
+        left,
+    })
 }
 
 /// Only the database can fail here; the other kinds cannot arise without custom handlers.
@@ -152,7 +173,10 @@ fn state_error(error: EVMError<StateError>) -> StateError {
 
 fn refusal(reason: InvalidTransaction) -> TxError {
     if let InvalidTransaction::NonceTooLow { tx, state } = reason {
-        return TxError::NonceTooLow { next: state, nonce: tx };
+        return TxError::NonceTooLow {
+            next: state,
+            nonce: tx,
+        };
     }
     if matches!(reason, InvalidTransaction::LackOfFundForMaxFee { .. }) {
         return TxError::InsufficientFunds;
@@ -168,9 +192,21 @@ fn receipt(result: ExecutionResult, cumulative_gas: u64, first_log: u64) -> Rece
     let contract = result.created_address();
     let gas_used = result.tx_gas_used();
     // A transaction that failed leaves no logs.
-    let logs = if success { result.into_logs() } else { Vec::new() };
+    let logs = if success {
+        result.into_logs()
+    } else {
+        Vec::new()
+    };
     let bloom = logs_bloom(&logs);
-    Receipt { success, gas_used, cumulative_gas, logs, first_log, bloom, contract }
+    Receipt {
+        success,
+        gas_used,
+        cumulative_gas,
+        logs,
+        first_log,
+        bloom,
+        contract,
+    }
 }
 
 fn assemble(
@@ -181,9 +217,14 @@ fn assemble(
     gas_used: u64,
 ) -> Header {
     let raw: Vec<_> = txs.iter().map(|tx| tx.tx.encoded_2718()).collect();
-    let encoded: Vec<_> =
-        txs.iter().zip(receipts).map(|(tx, r)| r.envelope(&tx.tx).encoded_2718()).collect();
-    let bloom = receipts.iter().fold(Bloom::ZERO, |all, receipt| all | receipt.bloom);
+    let encoded: Vec<_> = txs
+        .iter()
+        .zip(receipts)
+        .map(|(tx, r)| r.envelope(&tx.tx).encoded_2718())
+        .collect();
+    let bloom = receipts
+        .iter()
+        .fold(Bloom::ZERO, |all, receipt| all | receipt.bloom);
     Header {
         parent_hash: terms.parent_hash,
         ommers_hash: EMPTY_OMMER_ROOT_HASH,
@@ -216,12 +257,24 @@ pub(crate) fn first_difference(offered: &Header, expected: &Header) -> &'static 
         ("beneficiary", offered.beneficiary == expected.beneficiary),
         ("extra_data", offered.extra_data == expected.extra_data),
         ("gas_limit", offered.gas_limit == expected.gas_limit),
-        ("transactions_root", offered.transactions_root == expected.transactions_root),
+        (
+            "transactions_root",
+            offered.transactions_root == expected.transactions_root,
+        ),
         ("gas_used", offered.gas_used == expected.gas_used),
-        ("receipts_root", offered.receipts_root == expected.receipts_root),
+        (
+            "receipts_root",
+            offered.receipts_root == expected.receipts_root,
+        ),
         ("logs_bloom", offered.logs_bloom == expected.logs_bloom),
         ("state_root", offered.state_root == expected.state_root),
-        ("base_fee_per_gas", offered.base_fee_per_gas == expected.base_fee_per_gas),
+        (
+            "base_fee_per_gas",
+            offered.base_fee_per_gas == expected.base_fee_per_gas,
+        ),
     ];
-    fields.iter().find(|(_, same)| !same).map_or("a fixed field", |(name, _)| name)
+    fields
+        .iter()
+        .find(|(_, same)| !same)
+        .map_or("a fixed field", |(name, _)| name)
 }

@@ -16,12 +16,7 @@ use alloy_eips::{
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_trie::EMPTY_ROOT_HASH;
 use serde::{Deserialize, Serialize};
-use std::{
-    collections::BTreeMap,
-    fs,
-    io::Write,
-    path::Path,
-};
+use std::{collections::BTreeMap, fs, io::Write, path::Path};
 
 use crate::{error::ChainError, state::World};
 
@@ -30,11 +25,11 @@ pub const HEADER_VERSION: u8 = 1;
 /// Gas limit of blocks where the genesis file does not say.
 pub const DEFAULT_BLOCK_GAS: u64 = 500_000_000;
 /// Smallest block gas limit: one transaction of the largest size must fit.
-pub const MIN_BLOCK_GAS: u64 = 30_000_000;
+pub(crate) const MIN_BLOCK_GAS: u64 = 30_000_000;
 /// Largest block gas limit.
-pub const MAX_BLOCK_GAS: u64 = 10_000_000_000;
+pub(crate) const MAX_BLOCK_GAS: u64 = 10_000_000_000;
 /// Longest signing namespace in bytes.
-pub const MAX_NAMESPACE_BYTES: usize = 64;
+pub(crate) const MAX_NAMESPACE_BYTES: usize = 64;
 /// Largest genesis file.
 const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -94,22 +89,35 @@ pub struct Genesis {
 
 impl Genesis {
     /// A chain with one validator and no accounts.
-    pub fn new(chain_id: u64, namespace: impl Into<String>, timestamp: u64, validator: Address) -> Self {
+    pub fn new(
+        chain_id: u64,
+        namespace: impl Into<String>,
+        timestamp: u64,
+        validator: Address,
+    ) -> Self {
         Self {
             chain_id,
             namespace: namespace.into(),
             timestamp,
             block_gas: DEFAULT_BLOCK_GAS,
-            validators: vec![ValidatorSet { epoch: 0, from_block: 1, validators: vec![validator] }],
+            validators: vec![ValidatorSet {
+                epoch: 0,
+                from_block: 1,
+                validators: vec![validator],
+            }],
             alloc: BTreeMap::new(),
         }
     }
 
     /// Reads and checks a genesis file.
     pub fn read(path: &Path) -> Result<Self, ChainError> {
-        let size = fs::metadata(path).map_err(|e| ChainError::io("reading genesis file", path, &e))?.len();
+        let size = fs::metadata(path)
+            .map_err(|e| ChainError::io("reading genesis file", path, &e))?
+            .len();
         if size > MAX_FILE_BYTES {
-            return Err(ChainError::Genesis(format!("file has {size} bytes, the limit is {MAX_FILE_BYTES}")));
+            return Err(ChainError::Genesis(format!(
+                "file has {size} bytes, the limit is {MAX_FILE_BYTES}"
+            )));
         }
         let text = fs::read(path).map_err(|e| ChainError::io("reading genesis file", path, &e))?;
         let genesis: Self =
@@ -121,10 +129,13 @@ impl Genesis {
     /// Writes the genesis file so that it is either whole or absent, and durable.
     pub fn write(&self, path: &Path) -> Result<(), ChainError> {
         let fail = |e: &std::io::Error| ChainError::io("writing genesis file", path, e);
-        let text = serde_json::to_vec_pretty(self).map_err(|e| ChainError::Genesis(e.to_string()))?;
+        let text =
+            serde_json::to_vec_pretty(self).map_err(|e| ChainError::Genesis(e.to_string()))?;
         let temporary = path.with_extension("tmp");
         let mut file = fs::File::create(&temporary).map_err(|e| fail(&e))?;
-        file.write_all(&text).and_then(|()| file.sync_all()).map_err(|e| fail(&e))?;
+        file.write_all(&text)
+            .and_then(|()| file.sync_all())
+            .map_err(|e| fail(&e))?;
         fs::rename(&temporary, path).map_err(|e| fail(&e))?;
         crate::wal::sync_parent(path).map_err(|e| fail(&e))
     }
@@ -136,10 +147,14 @@ impl Genesis {
             return fail("chain_id: must not be 0".into());
         }
         if self.namespace.is_empty() || self.namespace.len() > MAX_NAMESPACE_BYTES {
-            return fail(format!("namespace: must have 1 to {MAX_NAMESPACE_BYTES} bytes"));
+            return fail(format!(
+                "namespace: must have 1 to {MAX_NAMESPACE_BYTES} bytes"
+            ));
         }
         if !(MIN_BLOCK_GAS..=MAX_BLOCK_GAS).contains(&self.block_gas) {
-            return fail(format!("block_gas: must lie between {MIN_BLOCK_GAS} and {MAX_BLOCK_GAS}"));
+            return fail(format!(
+                "block_gas: must lie between {MIN_BLOCK_GAS} and {MAX_BLOCK_GAS}"
+            ));
         }
         let Some(first) = self.validators.first() else {
             return fail("validators: at least epoch 0 is needed".into());
@@ -159,7 +174,9 @@ impl Genesis {
             }
         }
         if self.alloc.contains_key(&HISTORY_STORAGE_ADDRESS) {
-            return fail(format!("alloc: {HISTORY_STORAGE_ADDRESS} is the history contract"));
+            return fail(format!(
+                "alloc: {HISTORY_STORAGE_ADDRESS} is the history contract"
+            ));
         }
         Ok(())
     }
@@ -176,10 +193,25 @@ impl Genesis {
     /// The state before the first block.
     pub(crate) fn world(&self) -> World {
         let mut world = World::default();
-        world.insert_account(HISTORY_STORAGE_ADDRESS, 1, U256::ZERO, &HISTORY_STORAGE_CODE, []);
+        world.insert_account(
+            HISTORY_STORAGE_ADDRESS,
+            1,
+            U256::ZERO,
+            &HISTORY_STORAGE_CODE,
+            [],
+        );
         for (address, account) in &self.alloc {
-            let storage = account.storage.iter().map(|(slot, value)| (*slot, (*value).into()));
-            world.insert_account(*address, account.nonce, account.balance, &account.code, storage);
+            let storage = account
+                .storage
+                .iter()
+                .map(|(slot, value)| (*slot, (*value).into()));
+            world.insert_account(
+                *address,
+                account.nonce,
+                account.balance,
+                &account.code,
+                storage,
+            );
         }
         world
     }
@@ -250,12 +282,20 @@ mod tests {
         let mut genesis = genesis();
         genesis.alloc.insert(
             Address::repeat_byte(2),
-            GenesisAccount { balance: U256::from(5), ..Default::default() },
+            GenesisAccount {
+                balance: U256::from(5),
+                ..Default::default()
+            },
         );
         genesis.write(&path).unwrap();
         assert_eq!(Genesis::read(&path).unwrap(), genesis);
         std::fs::write(&path, r#"{"chain_id":1,"surprise":2}"#).unwrap();
-        assert!(Genesis::read(&path).unwrap_err().to_string().contains("surprise"));
+        assert!(
+            Genesis::read(&path)
+                .unwrap_err()
+                .to_string()
+                .contains("surprise")
+        );
     }
 
     #[test]
@@ -267,7 +307,13 @@ mod tests {
             |g| g.timestamp = 2,
             |g| g.validators[0].validators[0] = Address::repeat_byte(9),
             |g| {
-                g.alloc.insert(Address::ZERO, GenesisAccount { nonce: 1, ..Default::default() });
+                g.alloc.insert(
+                    Address::ZERO,
+                    GenesisAccount {
+                        nonce: 1,
+                        ..Default::default()
+                    },
+                );
             },
         ] {
             let mut changed = genesis();
@@ -281,7 +327,11 @@ mod tests {
             validators: vec![Address::repeat_byte(3)],
         });
         handed_over.check().unwrap();
-        assert_eq!(handed_over.hash(), base, "a later epoch needs no new genesis");
+        assert_eq!(
+            handed_over.hash(),
+            base,
+            "a later epoch needs no new genesis"
+        );
         assert_eq!(handed_over.validators_at(99).epoch, 0);
         assert_eq!(handed_over.validators_at(100).epoch, 1);
     }
@@ -289,13 +339,17 @@ mod tests {
     #[test]
     fn names_the_field_that_is_wrong() {
         for (field, change) in [
-            ("chain_id", (|g: &mut Genesis| g.chain_id = 0) as fn(&mut Genesis)),
+            (
+                "chain_id",
+                (|g: &mut Genesis| g.chain_id = 0) as fn(&mut Genesis),
+            ),
             ("namespace", |g| g.namespace.clear()),
             ("block_gas", |g| g.block_gas = 1),
             ("validators", |g| g.validators.clear()),
             ("validators", |g| g.validators[0].from_block = 5),
             ("alloc", |g| {
-                g.alloc.insert(HISTORY_STORAGE_ADDRESS, GenesisAccount::default());
+                g.alloc
+                    .insert(HISTORY_STORAGE_ADDRESS, GenesisAccount::default());
             }),
         ] {
             let mut changed = genesis();

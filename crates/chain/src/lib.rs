@@ -56,13 +56,18 @@ mod store;
 mod trie;
 mod validate;
 mod wal;
+#[cfg(test)]
+#[path = "../tests/it/wallet.rs"]
+mod wallet;
 
-pub use admission::{AdmitAll, Admission, AdmissionRequest, Ingress, Refusal};
+pub use admission::{Admission, AdmissionRequest, AdmitAll, Ingress, Refusal};
 pub use block::{Block, HeadInfo};
 pub use call::MAX_CALL_GAS;
 pub use chain::{Chain, ChainConfig, GENESIS_FILE};
 pub use clock::{Clock, SystemClock};
-pub use engine::{Engine, MAX_BLOCK_BYTES, MAX_BLOCK_TXS, MAX_CLOCK_SKEW_SECS, Proposal, Tip, Verdict};
+pub use engine::{
+    Engine, MAX_BLOCK_BYTES, MAX_BLOCK_TXS, MAX_CLOCK_SKEW_SECS, Proposal, Tip, Verdict,
+};
 pub use error::ChainError;
 pub use genesis::{DEFAULT_BLOCK_GAS, Genesis, GenesisAccount, HEADER_VERSION, ValidatorSet};
 pub use pool::{EARLY_TTL_SECS, MAX_GAP, MAX_PER_ACCOUNT, MAX_POOL};

@@ -25,7 +25,7 @@ pub const MAX_PER_ACCOUNT: usize = 4_096;
 /// Most early transactions of one account, and how far ahead a nonce may be.
 pub const MAX_GAP: u64 = 64;
 /// Most early transactions altogether.
-pub const MAX_EARLY: usize = 4_096;
+pub(crate) const MAX_EARLY: usize = 4_096;
 /// How long an early transaction is kept.
 pub const EARLY_TTL_SECS: u64 = 120;
 /// How often expired ones are looked for.
@@ -86,7 +86,11 @@ impl Pool {
             return Err(TxError::NonceTooLow { next, nonce });
         }
         if nonce - next > MAX_GAP {
-            return Err(TxError::NonceTooFar { next, nonce, limit: MAX_GAP });
+            return Err(TxError::NonceTooFar {
+                next,
+                nonce,
+                limit: MAX_GAP,
+            });
         }
         if self.known.len() >= MAX_POOL {
             return Err(TxError::PoolFull { limit: MAX_POOL });
@@ -96,7 +100,9 @@ impl Pool {
             return Err(TxError::NonceTaken { nonce });
         }
         if account.is_some_and(|account| account.outstanding >= MAX_PER_ACCOUNT) {
-            return Err(TxError::AccountFull { limit: MAX_PER_ACCOUNT });
+            return Err(TxError::AccountFull {
+                limit: MAX_PER_ACCOUNT,
+            });
         }
         if nonce > next && self.early >= MAX_EARLY {
             return Err(TxError::PoolFull { limit: MAX_EARLY });
@@ -106,7 +112,12 @@ impl Pool {
 
     /// Queues a transaction. `state_nonce` is its account's nonce after the newest durable block,
     /// read while the pool is locked.
-    pub(crate) fn insert(&mut self, tx: Arc<SignedTx>, state_nonce: u64, now_ms: u64) -> Result<(), TxError> {
+    pub(crate) fn insert(
+        &mut self,
+        tx: Arc<SignedTx>,
+        state_nonce: u64,
+        now_ms: u64,
+    ) -> Result<(), TxError> {
         self.check(&tx, state_nonce)?;
         let next = self.next_nonce(tx.sender, state_nonce);
         self.known.insert(*tx.hash());
@@ -128,7 +139,9 @@ impl Pool {
 
     /// Moves early transactions whose gap has closed into the queue.
     fn promote(&mut self, sender: Address) {
-        let Some(account) = self.accounts.get_mut(&sender) else { return };
+        let Some(account) = self.accounts.get_mut(&sender) else {
+            return;
+        };
         while let Some(early) = account.early.remove(&account.next) {
             self.early -= 1;
             account.next += 1;
@@ -153,7 +166,13 @@ impl Pool {
 
     /// Takes back what a block was not built from: `dropped` for good, `early` to wait for a nonce,
     /// `left` to be first in the next block.
-    pub(crate) fn settle(&mut self, dropped: &[Arc<SignedTx>], early: Vec<Arc<SignedTx>>, left: Vec<Arc<SignedTx>>, now_ms: u64) {
+    pub(crate) fn settle(
+        &mut self,
+        dropped: &[Arc<SignedTx>],
+        early: Vec<Arc<SignedTx>>,
+        left: Vec<Arc<SignedTx>>,
+        now_ms: u64,
+    ) {
         for tx in left.into_iter().rev() {
             self.ready.push_front(tx);
         }
@@ -174,7 +193,9 @@ impl Pool {
             let accounts = &self.accounts;
             let behind = |tx: &Arc<SignedTx>| {
                 dropped.iter().any(|gone| gone.sender == tx.sender)
-                    && accounts.get(&tx.sender).is_some_and(|account| tx.nonce() > account.next)
+                    && accounts
+                        .get(&tx.sender)
+                        .is_some_and(|account| tx.nonce() > account.next)
             };
             let stranded = self.ready.iter().filter(|tx| behind(tx)).cloned().collect();
             self.ready.retain(|tx| !behind(tx));
@@ -199,7 +220,9 @@ impl Pool {
     }
 
     fn demote(&mut self, tx: Arc<SignedTx>, now_ms: u64) {
-        let Some(account) = self.accounts.get_mut(&tx.sender) else { return };
+        let Some(account) = self.accounts.get_mut(&tx.sender) else {
+            return;
+        };
         account.outstanding -= 1;
         account.next = account.next.min(tx.nonce());
         let expires_ms = now_ms.saturating_add(EARLY_TTL_SECS * 1_000);
@@ -211,7 +234,9 @@ impl Pool {
     pub(crate) fn on_final(&mut self, txs: &[Arc<SignedTx>]) {
         for tx in txs {
             let ours = self.known.remove(tx.hash());
-            let Some(account) = self.accounts.get_mut(&tx.sender) else { continue };
+            let Some(account) = self.accounts.get_mut(&tx.sender) else {
+                continue;
+            };
             if ours {
                 account.outstanding = account.outstanding.saturating_sub(1);
             }
@@ -225,7 +250,11 @@ impl Pool {
     }
 
     fn forget_if_empty(&mut self, sender: Address) {
-        if self.accounts.get(&sender).is_some_and(|a| a.outstanding == 0 && a.early.is_empty()) {
+        if self
+            .accounts
+            .get(&sender)
+            .is_some_and(|a| a.outstanding == 0 && a.early.is_empty())
+        {
             self.accounts.remove(&sender);
         }
     }
@@ -246,7 +275,8 @@ impl Pool {
                 keep
             });
         }
-        self.accounts.retain(|_, account| account.outstanding > 0 || !account.early.is_empty());
+        self.accounts
+            .retain(|_, account| account.outstanding > 0 || !account.early.is_empty());
         self.early -= expired.len();
         for hash in &expired {
             self.known.remove(hash);

@@ -26,7 +26,9 @@ pub(crate) fn run(shared: &Shared, wal: &mut Wal, jobs: &Receiver<Sealed>) {
         {
             group.push(next);
         }
-        let records = group.iter().map(|sealed| (&*sealed.overlay.block, &sealed.certificate));
+        let records = group
+            .iter()
+            .map(|sealed| (&*sealed.overlay.block, &sealed.certificate));
         match wal.append_group(records) {
             // Durable from here on: the sync has returned.
             Ok(sizes) => publish(shared, group, sizes),
@@ -54,7 +56,9 @@ fn publish(shared: &Shared, group: Vec<Sealed>, sizes: Vec<usize>) {
             blocks.push(block);
         }
     }
-    let Some(head) = blocks.last().map(|block| block.executed.header.number) else { return };
+    let Some(head) = blocks.last().map(|block| block.executed.header.number) else {
+        return;
+    };
     let settled = settled_overlays(shared, head);
     {
         let mut pool = shared.pool.lock();
@@ -86,8 +90,11 @@ fn publish(shared: &Shared, group: Vec<Sealed>, sizes: Vec<usize>) {
 /// Takes out the overlays up to `head`: each is final now, or never will be.
 fn settled_overlays(shared: &Shared, head: u64) -> Vec<Overlay> {
     let mut overlays = shared.overlays.lock();
-    let settled: Vec<_> =
-        overlays.values().filter(|o| o.block.header.number <= head).cloned().collect();
+    let settled: Vec<_> = overlays
+        .values()
+        .filter(|o| o.block.header.number <= head)
+        .cloned()
+        .collect();
     for overlay in &settled {
         overlays.remove(&overlay.block.hash);
     }

@@ -32,10 +32,12 @@ use tokio::sync::Semaphore;
 use crate::{admission::Ingress, chain::Chain};
 use filters::Filters;
 
-pub use logs::{MAX_LOG_RANGE_BLOCKS, MAX_LOG_RESULTS};
 pub use filters::{FILTER_TTL_SECS, MAX_FILTERS};
+pub use logs::{MAX_LOG_RANGE_BLOCKS, MAX_LOG_RESULTS};
 pub use send::{DEFAULT_SYNC_TIMEOUT_MS, MAX_SYNC_TIMEOUT_MS};
-pub use server::{MAX_BATCH, MAX_BODY_BYTES, MAX_CONNECTIONS, MAX_RESPONSE_BYTES, RpcServer, serve};
+pub use server::{
+    MAX_BATCH, MAX_BODY_BYTES, MAX_CONNECTIONS, MAX_RESPONSE_BYTES, RpcServer, serve,
+};
 pub use state::MAX_PROOF_SLOTS;
 
 /// Calls that may execute or scan at the same time.
@@ -91,7 +93,12 @@ where
         .register_async_method(name, move |params, rpc, _| {
             let method = method.clone();
             async move {
-                let permit = rpc.calls.clone().acquire_owned().await.map_err(|_| internal())?;
+                let permit = rpc
+                    .calls
+                    .clone()
+                    .acquire_owned()
+                    .await
+                    .map_err(|_| internal())?;
                 tokio::task::spawn_blocking(move || {
                     let answer = method(&rpc, &params);
                     drop(permit);

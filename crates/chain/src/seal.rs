@@ -25,8 +25,20 @@ pub struct Certificate(Bytes);
 
 impl Certificate {
     /// Signs a block alone.
-    pub fn sign(key: &ValidatorKey, genesis: &Genesis, genesis_hash: B256, number: u64, block_hash: B256) -> Self {
-        let digest = certificate_digest(&genesis.namespace, genesis.chain_id, genesis_hash, number, block_hash);
+    pub fn sign(
+        key: &ValidatorKey,
+        genesis: &Genesis,
+        genesis_hash: B256,
+        number: u64,
+        block_hash: B256,
+    ) -> Self {
+        let digest = certificate_digest(
+            &genesis.namespace,
+            genesis.chain_id,
+            genesis_hash,
+            number,
+            block_hash,
+        );
         let mut bytes = vec![SCHEME_LONE_SECP256K1];
         bytes.extend_from_slice(&key.sign(digest).as_bytes());
         Self(bytes.into())
@@ -48,14 +60,32 @@ impl Certificate {
     }
 
     /// Checks that the validators of the block's epoch made this certificate.
-    pub fn verify(&self, genesis: &Genesis, genesis_hash: B256, number: u64, block_hash: B256) -> Result<(), ChainError> {
-        let fail = |reason: &str| ChainError::BadCertificate { number, reason: reason.into() };
-        let bytes = self.signature().ok_or_else(|| fail("its scheme is unknown"))?;
-        let signature = Signature::from_raw(bytes).map_err(|_| fail("its signature is malformed"))?;
+    pub fn verify(
+        &self,
+        genesis: &Genesis,
+        genesis_hash: B256,
+        number: u64,
+        block_hash: B256,
+    ) -> Result<(), ChainError> {
+        let fail = |reason: &str| ChainError::BadCertificate {
+            number,
+            reason: reason.into(),
+        };
+        let bytes = self
+            .signature()
+            .ok_or_else(|| fail("its scheme is unknown"))?;
+        let signature =
+            Signature::from_raw(bytes).map_err(|_| fail("its signature is malformed"))?;
         if signature.normalize_s().is_some() {
             return Err(fail("its signature has a high s"));
         }
-        let digest = certificate_digest(&genesis.namespace, genesis.chain_id, genesis_hash, number, block_hash);
+        let digest = certificate_digest(
+            &genesis.namespace,
+            genesis.chain_id,
+            genesis_hash,
+            number,
+            block_hash,
+        );
         let signer = validate::recover_digest(&signature, digest)
             .ok_or_else(|| fail("its signature is by no key"))?;
         let set = genesis.validators_at(number);
@@ -67,7 +97,13 @@ impl Certificate {
 }
 
 /// What a validator signs for a block.
-pub fn certificate_digest(namespace: &str, chain_id: u64, genesis_hash: B256, number: u64, block_hash: B256) -> B256 {
+pub fn certificate_digest(
+    namespace: &str,
+    chain_id: u64,
+    genesis_hash: B256,
+    number: u64,
+    block_hash: B256,
+) -> B256 {
     let mut bytes = Vec::with_capacity(namespace.len() + 80);
     bytes.extend_from_slice(namespace.as_bytes());
     bytes.extend_from_slice(&chain_id.to_be_bytes());
@@ -87,8 +123,9 @@ pub struct ValidatorKey {
 impl ValidatorKey {
     /// The key with this secret; refused if it is not a valid secp256k1 secret.
     pub fn from_bytes(secret: &[u8; 32]) -> Result<Self, ChainError> {
-        let secret = SecretKey::from_byte_array(secret)
-            .map_err(|_| ChainError::InvalidRequest("validator key: not a secp256k1 secret".into()))?;
+        let secret = SecretKey::from_byte_array(secret).map_err(|_| {
+            ChainError::InvalidRequest("validator key: not a secp256k1 secret".into())
+        })?;
         let address = validate::address_of(&PublicKey::from_secret_key(SECP256K1, &secret));
         Ok(Self { secret, address })
     }
@@ -99,7 +136,8 @@ impl ValidatorKey {
     }
 
     fn sign(&self, digest: B256) -> Signature {
-        let signature = SECP256K1.sign_ecdsa_recoverable(&Message::from_digest(digest.0), &self.secret);
+        let signature =
+            SECP256K1.sign_ecdsa_recoverable(&Message::from_digest(digest.0), &self.secret);
         let (parity, bytes) = signature.serialize_compact();
         Signature::from_bytes_and_parity(&bytes, i32::from(parity) == 1)
     }
@@ -107,7 +145,9 @@ impl ValidatorKey {
 
 impl fmt::Debug for ValidatorKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ValidatorKey").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("ValidatorKey")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 
@@ -143,9 +183,14 @@ impl Sealer for LoneSealer {
             let tip = engine.tip();
             let set = engine.genesis().validators_at(tip.number + 1);
             if set.validators != [self.key.address()] {
-                return Err(ChainError::NotValidator { have: self.key.address(), epoch: set.epoch });
+                return Err(ChainError::NotValidator {
+                    have: self.key.address(),
+                    epoch: set.epoch,
+                });
             }
-            let Some(proposal) = engine.build(tip.hash)? else { continue };
+            let Some(proposal) = engine.build(tip.hash)? else {
+                continue;
+            };
             let certificate = Certificate::sign(
                 &self.key,
                 engine.genesis(),

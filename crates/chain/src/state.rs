@@ -44,7 +44,12 @@ pub(crate) struct Account {
 
 impl Default for Account {
     fn default() -> Self {
-        Self { nonce: 0, balance: U256::ZERO, code_hash: KECCAK256_EMPTY, storage: Trie::default() }
+        Self {
+            nonce: 0,
+            balance: U256::ZERO,
+            code_hash: KECCAK256_EMPTY,
+            storage: Trie::default(),
+        }
     }
 }
 
@@ -55,7 +60,11 @@ impl LeafValue for Account {
             + self.balance.length()
             + storage_root.length()
             + self.code_hash.length();
-        Header { list: true, payload_length }.encode(out);
+        Header {
+            list: true,
+            payload_length,
+        }
+        .encode(out);
         self.nonce.encode(out);
         self.balance.encode(out);
         storage_root.encode(out);
@@ -98,7 +107,8 @@ impl World {
     }
 
     pub(crate) fn balance(&self, address: Address) -> U256 {
-        self.account(address).map_or(U256::ZERO, |account| account.balance)
+        self.account(address)
+            .map_or(U256::ZERO, |account| account.balance)
     }
 
     pub(crate) fn slot(&self, address: Address, slot: B256) -> U256 {
@@ -132,7 +142,9 @@ impl World {
         account.balance = balance;
         if !code.is_empty() {
             account.code_hash = keccak256(code);
-            self.codes.write().insert(account.code_hash, Bytecode::new_raw(code.clone()));
+            self.codes
+                .write()
+                .insert(account.code_hash, Bytecode::new_raw(code.clone()));
         }
         for (slot, value) in storage {
             set_slot(&mut account.storage, slot, value);
@@ -143,7 +155,11 @@ impl World {
         if code_hash == KECCAK256_EMPTY || code_hash.is_zero() {
             return Ok(Bytecode::default());
         }
-        self.codes.read().get(&code_hash).cloned().ok_or(StateError::MissingCode(code_hash))
+        self.codes
+            .read()
+            .get(&code_hash)
+            .cloned()
+            .ok_or(StateError::MissingCode(code_hash))
     }
 
     fn apply(&mut self, address: Address, touched: TouchedAccount) {
@@ -163,7 +179,10 @@ impl World {
         if account.code_hash != touched.info.code_hash {
             account.code_hash = touched.info.code_hash;
             if let Some(code) = touched.info.code {
-                self.codes.write().entry(touched.info.code_hash).or_insert(code);
+                self.codes
+                    .write()
+                    .entry(touched.info.code_hash)
+                    .or_insert(code);
             }
         }
         if created {
@@ -171,7 +190,11 @@ impl World {
         }
         for (slot, value) in touched.storage {
             if created || value.is_changed() {
-                set_slot(&mut account.storage, B256::from(slot), value.present_value());
+                set_slot(
+                    &mut account.storage,
+                    B256::from(slot),
+                    value.present_value(),
+                );
             }
         }
     }
@@ -210,7 +233,9 @@ impl DatabaseRef for World {
     /// From the EIP-2935 contract: every snapshot carries the hashes of its own ancestors.
     fn block_hash_ref(&self, number: u64) -> Result<B256, StateError> {
         let slot = U256::from(number % HISTORY_SERVE_WINDOW as u64);
-        Ok(B256::from(self.slot(HISTORY_STORAGE_ADDRESS, B256::from(slot))))
+        Ok(B256::from(
+            self.slot(HISTORY_STORAGE_ADDRESS, B256::from(slot)),
+        ))
     }
 }
 
@@ -273,7 +298,10 @@ mod tests {
             ));
         }
         assert_eq!(world.root(), state_root_unhashed(expected));
-        assert_eq!(world.code(Address::repeat_byte(3)).unwrap(), Bytes::from(vec![3; 3]));
+        assert_eq!(
+            world.code(Address::repeat_byte(3)).unwrap(),
+            Bytes::from(vec![3; 3])
+        );
         assert_eq!(
             world.code_by_hash_ref(B256::repeat_byte(1)),
             Err(StateError::MissingCode(B256::repeat_byte(1)))

@@ -56,11 +56,15 @@ impl Store {
     }
 
     pub(crate) fn head(&self) -> &Arc<FinalBlock> {
-        self.blocks.last().expect("the genesis block is always there")
+        self.blocks
+            .last()
+            .expect("the genesis block is always there")
     }
 
     pub(crate) fn head_world(&self) -> &World {
-        self.worlds.back().expect("the genesis state is there until a newer one is")
+        self.worlds
+            .back()
+            .expect("the genesis state is there until a newer one is")
     }
 
     pub(crate) fn head_number(&self) -> u64 {
@@ -102,12 +106,17 @@ impl Store {
 
     /// A block with the state after it.
     pub(crate) fn at(&self, id: BlockId) -> Result<(&Arc<FinalBlock>, &World), ChainError> {
-        let block = self.block(id).ok_or_else(|| ChainError::UnknownBlock(name(id)))?;
+        let block = self
+            .block(id)
+            .ok_or_else(|| ChainError::UnknownBlock(name(id)))?;
         let number = block.executed.header.number;
         let behind = usize::try_from(self.head_number() - number).unwrap_or(usize::MAX);
         let world = (self.worlds.len().checked_sub(behind.saturating_add(1)))
             .and_then(|index| self.worlds.get(index))
-            .ok_or(ChainError::StateNotKept { number, kept: KEPT_STATES })?;
+            .ok_or(ChainError::StateNotKept {
+                number,
+                kept: KEPT_STATES,
+            })?;
         Ok((block, world))
     }
 }

@@ -61,7 +61,9 @@ impl<V: LeafValue> Trie<V> {
     ///
     /// Every node on the way is copied if a snapshot shares it, and forgets its hash.
     pub(crate) fn entry(&mut self, key: &B256) -> &mut V {
-        let mut slot = self.root.get_or_insert_with(|| Cell::leaf(*key, V::default()));
+        let mut slot = self
+            .root
+            .get_or_insert_with(|| Cell::leaf(*key, V::default()));
         let mut depth = 0;
         loop {
             split_for(slot, depth, key);
@@ -159,7 +161,11 @@ fn split_for<V: LeafValue>(slot: &mut Arc<Cell<V>>, depth: usize, key: &B256) {
     children[nibble(&old_path, at)] = Some(old);
     children[nibble(key, at)] = Some(Cell::leaf(*key, V::default()));
     let branch = Cell::branch(children);
-    *slot = if shared == 0 { branch } else { Cell::extension(*key, shared, branch) };
+    *slot = if shared == 0 {
+        branch
+    } else {
+        Cell::extension(*key, shared, branch)
+    };
 }
 
 /// Removes `key`, known to be present, below `slot`. True when `slot` itself is gone.
@@ -181,7 +187,10 @@ fn remove_below<V: LeafValue>(slot: &mut Arc<Cell<V>>, depth: usize, key: &B256)
                 return false;
             }
             children[index] = None;
-            let mut left = children.iter().enumerate().filter_map(|(i, c)| c.as_ref().map(|c| (i, c)));
+            let mut left = children
+                .iter()
+                .enumerate()
+                .filter_map(|(i, c)| c.as_ref().map(|c| (i, c)));
             match (left.next(), left.next()) {
                 (Some((only, child)), None) => joined(with_nibble(key, depth, only), 1, child),
                 _ => return false,
@@ -196,9 +205,11 @@ fn remove_below<V: LeafValue>(slot: &mut Arc<Cell<V>>, depth: usize, key: &B256)
 fn joined<V: LeafValue>(path: B256, len: usize, child: &Arc<Cell<V>>) -> Arc<Cell<V>> {
     match &child.node {
         Node::Leaf { key, value } => Cell::leaf(*key, value.clone()),
-        Node::Extension { path, len: below, child } => {
-            Cell::extension(*path, len + below, child.clone())
-        }
+        Node::Extension {
+            path,
+            len: below,
+            child,
+        } => Cell::extension(*path, len + below, child.clone()),
         Node::Branch { .. } => Cell::extension(path, len, child.clone()),
     }
 }

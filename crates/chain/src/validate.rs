@@ -169,7 +169,10 @@ pub(crate) fn validate(raw: &[u8], chain_id: u64) -> Result<SignedTx, TxError> {
     let mut rest = raw;
     let tx = TxEnvelope::decode_2718(&mut rest).map_err(|e| TxError::Malformed(e.to_string()))?;
     if !rest.is_empty() {
-        return Err(TxError::Malformed(format!("{} bytes follow it", rest.len())));
+        return Err(TxError::Malformed(format!(
+            "{} bytes follow it",
+            rest.len()
+        )));
     }
     check(&tx, chain_id)?;
     let sender = recover(&tx)?;
@@ -190,7 +193,10 @@ pub(crate) fn check(tx: &TxEnvelope, chain_id: u64) -> Result<(), TxError> {
     match tx.chain_id() {
         None => return Err(TxError::Unprotected),
         Some(have) if have != chain_id => {
-            return Err(TxError::WrongChain { have, want: chain_id });
+            return Err(TxError::WrongChain {
+                have,
+                want: chain_id,
+            });
         }
         Some(_) => {}
     }
@@ -201,11 +207,16 @@ pub(crate) fn check(tx: &TxEnvelope, chain_id: u64) -> Result<(), TxError> {
     if gas > MAX_TX_GAS {
         return Err(TxError::GasAboveCap { gas });
     }
-    if tx.max_priority_fee_per_gas().is_some_and(|tip| tip > tx.max_fee_per_gas()) {
+    if tx
+        .max_priority_fee_per_gas()
+        .is_some_and(|tip| tip > tx.max_fee_per_gas())
+    {
         return Err(TxError::TipAboveFeeCap);
     }
     if tx.is_create() && tx.input().len() > MAX_INIT_CODE_BYTES {
-        return Err(TxError::InitCodeTooLarge { size: tx.input().len() });
+        return Err(TxError::InitCodeTooLarge {
+            size: tx.input().len(),
+        });
     }
     let needed = intrinsic_gas(tx);
     if gas < needed {
@@ -219,14 +230,7 @@ fn intrinsic_gas(tx: &TxEnvelope) -> u64 {
         let slots: usize = list.iter().map(|item| item.storage_keys.len()).sum();
         (list.len() as u64, slots as u64)
     });
-    let gas = GAS_PARAMS.initial_tx_gas(
-        tx.input(),
-        tx.is_create(),
-        accounts,
-        slots,
-        0,
-        None,
-    );
+    let gas = GAS_PARAMS.initial_tx_gas(tx.input(), tx.is_create(), accounts, slots, 0, None);
     gas.initial_total_gas().max(gas.floor_gas())
 }
 
@@ -251,7 +255,9 @@ pub(crate) fn recover_digest(signature: &Signature, digest: B256) -> Option<Addr
     let bytes = signature.as_bytes();
     let parity = RecoveryId::try_from(i32::from(signature.v())).ok()?;
     let signature = RecoverableSignature::from_compact(&bytes[..64], parity).ok()?;
-    let key = SECP256K1.recover_ecdsa(&Message::from_digest(digest.0), &signature).ok()?;
+    let key = SECP256K1
+        .recover_ecdsa(&Message::from_digest(digest.0), &signature)
+        .ok()?;
     Some(address_of(&key))
 }
 

@@ -116,7 +116,11 @@ impl Wal {
         for (block, certificate) in group {
             let encoded = block.encode();
             sizes.push(encoded.len());
-            put_record(&mut self.buffer, self.durable, &payload(&encoded, block, certificate));
+            put_record(
+                &mut self.buffer,
+                self.durable,
+                &payload(&encoded, block, certificate),
+            );
         }
         self.failed = true;
         self.file.append(&self.buffer)?;
@@ -131,7 +135,11 @@ fn payload(encoded: &[u8], block: &ExecutedBlock, certificate: &Certificate) -> 
     let senders: Vec<Address> = block.txs.iter().map(|tx| tx.sender).collect();
     let payload_length = encoded.len() + senders.length() + certificate.as_bytes().length();
     let mut out = Vec::with_capacity(payload_length + 9);
-    Header { list: true, payload_length }.encode(&mut out);
+    Header {
+        list: true,
+        payload_length,
+    }
+    .encode(&mut out);
     out.extend_from_slice(encoded);
     senders.encode(&mut out);
     certificate.as_bytes().encode(&mut out);
@@ -174,7 +182,12 @@ fn decode_payload(mut bytes: &[u8]) -> alloy_rlp::Result<Record> {
     if !bytes.is_empty() {
         return Err(alloy_rlp::Error::UnexpectedLength);
     }
-    Ok(Record { block, senders, certificate, size })
+    Ok(Record {
+        block,
+        senders,
+        certificate,
+        size,
+    })
 }
 
 /// A log that is open: replay it to its end, then turn it into a [`Wal`].
@@ -203,7 +216,9 @@ fn create(path: &Path, genesis_hash: B256) -> Result<(), ChainError> {
     header.extend_from_slice(&first8(keccak256(&header)));
     let temporary = path.with_extension("tmp");
     let mut file = File::create(&temporary).map_err(|e| fail(&e))?;
-    file.write_all(&header).and_then(|()| file.sync_all()).map_err(|e| fail(&e))?;
+    file.write_all(&header)
+        .and_then(|()| file.sync_all())
+        .map_err(|e| fail(&e))?;
     fs::rename(&temporary, path).map_err(|e| fail(&e))?;
     sync_parent(path).map_err(|e| fail(&e))
 }
@@ -217,10 +232,16 @@ pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
 }
 
 fn check_header(file: &mut File, path: &Path, genesis_hash: B256) -> Result<(), ChainError> {
-    let damaged = |reason: &str| ChainError::DamagedLog { path: path.into(), offset: 0, reason: reason.into() };
+    let damaged = |reason: &str| ChainError::DamagedLog {
+        path: path.into(),
+        offset: 0,
+        reason: reason.into(),
+    };
     let mut header = [0u8; FILE_HEADER_BYTES];
-    file.seek(SeekFrom::Start(0)).map_err(|e| ChainError::io("reading log", path, &e))?;
-    file.read_exact(&mut header).map_err(|_| damaged("its header is cut short"))?;
+    file.seek(SeekFrom::Start(0))
+        .map_err(|e| ChainError::io("reading log", path, &e))?;
+    file.read_exact(&mut header)
+        .map_err(|_| damaged("its header is cut short"))?;
     if header[..8] != *FILE_MAGIC {
         return Err(damaged("it does not begin as a log of blocks"));
     }
@@ -229,14 +250,22 @@ fn check_header(file: &mut File, path: &Path, genesis_hash: B256) -> Result<(), 
     }
     let found = u32::from_le_bytes([header[8], header[9], header[10], header[11]]);
     if found > LOG_VERSION {
-        return Err(ChainError::NewerLog { path: path.into(), found, supported: LOG_VERSION });
+        return Err(ChainError::NewerLog {
+            path: path.into(),
+            found,
+            supported: LOG_VERSION,
+        });
     }
     if found == 0 {
         return Err(damaged("format version 0 does not exist"));
     }
     let found = B256::from_slice(&header[16..48]);
     if found != genesis_hash {
-        return Err(ChainError::ForeignLog { path: path.into(), found, expected: genesis_hash });
+        return Err(ChainError::ForeignLog {
+            path: path.into(),
+            found,
+            expected: genesis_hash,
+        });
     }
     Ok(())
 }

@@ -16,10 +16,16 @@ const MAX_FEE_BLOCKS: u64 = 1_024;
 const MAX_PERCENTILES: usize = 100;
 
 pub(super) fn register(module: &mut Module) {
-    quick(module, "eth_chainId", |rpc, _| Ok(U64::from(rpc.chain.chain_id())));
-    quick(module, "net_version", |rpc, _| Ok(rpc.chain.chain_id().to_string()));
+    quick(module, "eth_chainId", |rpc, _| {
+        Ok(U64::from(rpc.chain.chain_id()))
+    });
+    quick(module, "net_version", |rpc, _| {
+        Ok(rpc.chain.chain_id().to_string())
+    });
     quick(module, "net_listening", |_, _| Ok(true));
-    quick(module, "web3_clientVersion", |_, _| Ok(concat!("carechain/", env!("CARGO_PKG_VERSION"))));
+    quick(module, "web3_clientVersion", |_, _| {
+        Ok(concat!("carechain/", env!("CARGO_PKG_VERSION")))
+    });
     quick(module, "eth_syncing", |_, _| Ok(false));
     quick(module, "eth_accounts", |_, _| Ok(Vec::<Address>::new()));
     quick(module, "eth_gasPrice", |_, _| Ok(U256::ZERO));
@@ -32,14 +38,26 @@ pub(super) fn register(module: &mut Module) {
     heavy(module, "eth_getBlockByNumber", block_by_number);
     heavy(module, "eth_getBlockByHash", block_by_hash);
     heavy(module, "eth_getBlockReceipts", block_receipts);
-    quick(module, "eth_getBlockTransactionCountByNumber", |rpc, params| {
-        let tag: BlockNumberOrTag = Arguments::of(params).one("block")?;
-        Ok(rpc.final_block(tag.into()).map(|block| U64::from(block.executed.txs.len())))
-    });
-    quick(module, "eth_getBlockTransactionCountByHash", |rpc, params| {
-        let hash: B256 = Arguments::of(params).one("hash")?;
-        Ok(rpc.final_block(hash.into()).map(|block| U64::from(block.executed.txs.len())))
-    });
+    quick(
+        module,
+        "eth_getBlockTransactionCountByNumber",
+        |rpc, params| {
+            let tag: BlockNumberOrTag = Arguments::of(params).one("block")?;
+            Ok(rpc
+                .final_block(tag.into())
+                .map(|block| U64::from(block.executed.txs.len())))
+        },
+    );
+    quick(
+        module,
+        "eth_getBlockTransactionCountByHash",
+        |rpc, params| {
+            let hash: B256 = Arguments::of(params).one("hash")?;
+            Ok(rpc
+                .final_block(hash.into())
+                .map(|block| U64::from(block.executed.txs.len())))
+        },
+    );
     quick(module, "eth_getUncleCountByBlockNumber", |rpc, params| {
         let tag: BlockNumberOrTag = Arguments::of(params).one("block")?;
         Ok(rpc.final_block(tag.into()).map(|_| U64::ZERO))
@@ -48,22 +66,32 @@ pub(super) fn register(module: &mut Module) {
         let hash: B256 = Arguments::of(params).one("hash")?;
         Ok(rpc.final_block(hash.into()).map(|_| U64::ZERO))
     });
-    quick(module, "eth_getTransactionByBlockNumberAndIndex", |rpc, params| {
-        let mut args = Arguments::of(params);
-        let tag: BlockNumberOrTag = args.one("block")?;
-        let index: Index = args.one("index")?;
-        Ok(rpc.transaction_at(tag.into(), index.into()))
-    });
-    quick(module, "eth_getTransactionByBlockHashAndIndex", |rpc, params| {
-        let mut args = Arguments::of(params);
-        let hash: B256 = args.one("hash")?;
-        let index: Index = args.one("index")?;
-        Ok(rpc.transaction_at(hash.into(), index.into()))
-    });
+    quick(
+        module,
+        "eth_getTransactionByBlockNumberAndIndex",
+        |rpc, params| {
+            let mut args = Arguments::of(params);
+            let tag: BlockNumberOrTag = args.one("block")?;
+            let index: Index = args.one("index")?;
+            Ok(rpc.transaction_at(tag.into(), index.into()))
+        },
+    );
+    quick(
+        module,
+        "eth_getTransactionByBlockHashAndIndex",
+        |rpc, params| {
+            let mut args = Arguments::of(params);
+            let hash: B256 = args.one("hash")?;
+            let index: Index = args.one("index")?;
+            Ok(rpc.transaction_at(hash.into(), index.into()))
+        },
+    );
     quick(module, "eth_getTransactionByHash", |rpc, params| {
         let hash: B256 = Arguments::of(params).one("hash")?;
         let store = rpc.chain.shared().store.read();
-        Ok(store.transaction(&hash).map(|(block, index)| convert::transaction(block, index)))
+        Ok(store
+            .transaction(&hash)
+            .map(|(block, index)| convert::transaction(block, index)))
     });
     quick(module, "eth_getTransactionReceipt", |rpc, params| {
         let hash: B256 = Arguments::of(params).one("hash")?;
@@ -86,20 +114,26 @@ fn block_by_number(rpc: &Rpc, params: &Params<'_>) -> RpcResult<Option<Block>> {
     let mut args = Arguments::of(params);
     let tag: BlockNumberOrTag = args.one("block")?;
     let full = args.maybe("full")?.unwrap_or(false);
-    Ok(rpc.final_block(tag.into()).map(|block| convert::block(&block, full)))
+    Ok(rpc
+        .final_block(tag.into())
+        .map(|block| convert::block(&block, full)))
 }
 
 fn block_by_hash(rpc: &Rpc, params: &Params<'_>) -> RpcResult<Option<Block>> {
     let mut args = Arguments::of(params);
     let hash: B256 = args.one("hash")?;
     let full = args.maybe("full")?.unwrap_or(false);
-    Ok(rpc.final_block(hash.into()).map(|block| convert::block(&block, full)))
+    Ok(rpc
+        .final_block(hash.into())
+        .map(|block| convert::block(&block, full)))
 }
 
 fn block_receipts(rpc: &Rpc, params: &Params<'_>) -> RpcResult<Option<Vec<TransactionReceipt>>> {
     let id: BlockId = Arguments::of(params).one("block")?;
     Ok(rpc.final_block(id).map(|block| {
-        (0..block.executed.txs.len()).map(|index| convert::receipt(&block, index)).collect()
+        (0..block.executed.txs.len())
+            .map(|index| convert::receipt(&block, index))
+            .collect()
     }))
 }
 
@@ -120,12 +154,16 @@ fn fee_history(rpc: &Rpc, params: &Params<'_>) -> RpcResult<FeeHistory> {
     let newest: BlockNumberOrTag = args.one("newestBlock")?;
     let percentiles: Vec<f64> = args.maybe("rewardPercentiles")?.unwrap_or_default();
     if percentiles.len() > MAX_PERCENTILES {
-        return Err(errors::limit(format!("rewardPercentiles: at most {MAX_PERCENTILES}")));
+        return Err(errors::limit(format!(
+            "rewardPercentiles: at most {MAX_PERCENTILES}"
+        )));
     }
     let store = rpc.chain.shared().store.read();
     let newest = store.number_of(newest);
     if newest > store.head_number() {
-        return Err(errors::invalid(format!("newestBlock: block {newest} does not exist yet")));
+        return Err(errors::invalid(format!(
+            "newestBlock: block {newest} does not exist yet"
+        )));
     }
     let count = count.min(MAX_FEE_BLOCKS).min(newest + 1);
     let oldest_block = newest + 1 - count;

@@ -1,5 +1,6 @@
 //! From this node's blocks to alloy's RPC types.
 
+use alloy_consensus::Transaction as _;
 use alloy_consensus::{Sealed, TxEnvelope, transaction::Recovered};
 use alloy_eips::eip4895::Withdrawals;
 use alloy_primitives::{Address, B256, U256, keccak256};
@@ -7,7 +8,6 @@ use alloy_rpc_types_eth::{
     Block, BlockTransactions, EIP1186AccountProofResponse, EIP1186StorageProof, Header, Log,
     Transaction, TransactionReceipt,
 };
-use alloy_consensus::Transaction as _;
 
 use crate::{
     block::{FinalBlock, envelope},
@@ -75,7 +75,11 @@ pub(crate) fn block(block: &FinalBlock, full: bool) -> Block {
     let sealed = Sealed::new_unchecked(executed.header.clone(), executed.hash);
     let header = Header::from_consensus(sealed, None, Some(U256::from(block.size)));
     let transactions = if full {
-        BlockTransactions::Full((0..executed.txs.len()).map(|i| transaction(block, i)).collect())
+        BlockTransactions::Full(
+            (0..executed.txs.len())
+                .map(|i| transaction(block, i))
+                .collect(),
+        )
     } else {
         BlockTransactions::Hashes(executed.txs.iter().map(|tx| *tx.hash()).collect())
     };
@@ -83,8 +87,15 @@ pub(crate) fn block(block: &FinalBlock, full: bool) -> Block {
 }
 
 /// An account and some of its slots with their proofs.
-pub(crate) fn proof(world: &World, address: Address, slots: &[B256]) -> EIP1186AccountProofResponse {
-    let account = world.account(address).cloned().unwrap_or_else(Account::default);
+pub(crate) fn proof(
+    world: &World,
+    address: Address,
+    slots: &[B256],
+) -> EIP1186AccountProofResponse {
+    let account = world
+        .account(address)
+        .cloned()
+        .unwrap_or_else(Account::default);
     let storage_proof = slots
         .iter()
         .map(|slot| EIP1186StorageProof {

@@ -95,7 +95,9 @@ mod tests {
         output.push(2);
         output.extend_from_slice(b"no");
         output.extend_from_slice(&[0; 30]);
-        let error = ErrorObjectOwned::from(ChainError::Reverted { output: output.clone().into() });
+        let error = ErrorObjectOwned::from(ChainError::Reverted {
+            output: output.clone().into(),
+        });
         assert_eq!(error.code(), 3);
         assert_eq!(error.message(), "execution reverted: no");
         assert!(error.data().unwrap().get().starts_with("\"0x08c379a0"));

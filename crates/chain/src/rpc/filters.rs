@@ -5,12 +5,7 @@ use alloy_rpc_types_eth::{Filter, FilterChanges, Log};
 use jsonrpsee::core::RpcResult;
 use std::collections::BTreeMap;
 
-use super::{
-    Module, Rpc, errors, heavy,
-    logs::MAX_LOG_RANGE_BLOCKS,
-    params::Arguments,
-    quick,
-};
+use super::{Module, Rpc, errors, heavy, logs::MAX_LOG_RANGE_BLOCKS, params::Arguments, quick};
 
 /// Most filters of one module.
 pub const MAX_FILTERS: usize = 256;
@@ -38,7 +33,9 @@ pub(super) struct Filters {
 }
 
 pub(super) fn register(module: &mut Module) {
-    quick(module, "eth_newBlockFilter", |rpc, _| rpc.new_filter(Kind::Blocks));
+    quick(module, "eth_newBlockFilter", |rpc, _| {
+        rpc.new_filter(Kind::Blocks)
+    });
     quick(module, "eth_newFilter", |rpc, params| {
         let filter: Filter = Arguments::of(params).one("filter")?;
         rpc.new_filter(Kind::Logs(Box::new(filter)))
@@ -67,7 +64,14 @@ impl Rpc {
         }
         filters.last_id += 1;
         let id = filters.last_id;
-        filters.live.insert(id, Polled { kind, next, expires_ms: now + FILTER_TTL_SECS * 1_000 });
+        filters.live.insert(
+            id,
+            Polled {
+                kind,
+                next,
+                expires_ms: now + FILTER_TTL_SECS * 1_000,
+            },
+        );
         Ok(U256::from(id))
     }
 
@@ -110,7 +114,11 @@ impl Rpc {
         let kind = {
             let filters = self.filters.lock();
             let id = u64::try_from(id).map_err(|_| not_found())?;
-            filters.live.get(&id).map(|filter| filter.kind.clone()).ok_or_else(not_found)?
+            filters
+                .live
+                .get(&id)
+                .map(|filter| filter.kind.clone())
+                .ok_or_else(not_found)?
         };
         match kind {
             Kind::Logs(filter) => self.matching_logs(&filter),

@@ -23,7 +23,10 @@ impl Rpc {
     pub(super) fn matching_logs(&self, filter: &Filter) -> RpcResult<Vec<Log>> {
         let (from, to) = match filter.block_option {
             FilterBlockOption::AtBlockHash(hash) => return self.logs_of_block(filter, hash),
-            FilterBlockOption::Range { from_block, to_block } => {
+            FilterBlockOption::Range {
+                from_block,
+                to_block,
+            } => {
                 let store = self.chain.shared().store.read();
                 let head = store.head_number();
                 let from = from_block.map_or(head, |tag| store.number_of(tag));
@@ -55,13 +58,17 @@ impl Rpc {
     pub(super) fn logs_between(&self, filter: &Filter, from: u64, to: u64) -> RpcResult<Vec<Log>> {
         let mut found = Vec::new();
         for number in from..=to {
-            let Some(block) = self.final_block(number.into()) else { break };
+            let Some(block) = self.final_block(number.into()) else {
+                break;
+            };
             if !filter.matches_bloom(block.executed.header.logs_bloom) {
                 continue;
             }
             found.extend(convert::logs(&block).filter(|log| filter.matches(&log.inner)));
             if found.len() > MAX_LOG_RESULTS {
-                return Err(errors::limit(format!("query returned more than {MAX_LOG_RESULTS} results")));
+                return Err(errors::limit(format!(
+                    "query returned more than {MAX_LOG_RESULTS} results"
+                )));
             }
         }
         Ok(found)

@@ -19,7 +19,8 @@ impl<'a> Arguments<'a> {
 
     /// The next parameter, which must be there.
     pub(super) fn one<T: DeserializeOwned>(&mut self, name: &str) -> RpcResult<T> {
-        self.maybe(name)?.ok_or_else(|| invalid(format!("missing parameter {name}")))
+        self.maybe(name)?
+            .ok_or_else(|| invalid(format!("missing parameter {name}")))
     }
 
     /// The next parameter, if there is one and it is not null.

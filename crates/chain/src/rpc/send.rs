@@ -44,7 +44,9 @@ fn timeout(asked: Option<Millis>) -> RpcResult<Duration> {
         Some(Millis::Quantity(millis)) => millis.to(),
     };
     if millis == 0 || millis > MAX_SYNC_TIMEOUT_MS {
-        return Err(errors::invalid(format!("timeout: must lie between 1 and {MAX_SYNC_TIMEOUT_MS} ms")));
+        return Err(errors::invalid(format!(
+            "timeout: must lie between 1 and {MAX_SYNC_TIMEOUT_MS} ms"
+        )));
     }
     Ok(Duration::from_millis(millis))
 }

@@ -34,8 +34,9 @@ impl RpcServer {
 
     /// Stops taking requests; those that run are finished. Stopping twice changes nothing.
     pub fn stop(&self) {
-        // An error says that it has stopped already.
-        drop(self.handle.stop());
+        if self.handle.stop().is_err() {
+            tracing::debug!("the chain listener had stopped already");
+        }
     }
 
     /// Waits until it has stopped.
@@ -77,5 +78,8 @@ pub async fn serve(listen: SocketAddr, module: RpcModule<()>) -> Result<RpcServe
         .set_http_middleware(tower::ServiceBuilder::new().layer(hosts))
         .build_from_tcp(socket)
         .map_err(|e| fail(&e))?;
-    Ok(RpcServer { local_addr, handle: server.start(module) })
+    Ok(RpcServer {
+        local_addr,
+        handle: server.start(module),
+    })
 }

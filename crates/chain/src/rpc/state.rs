@@ -24,7 +24,9 @@ pub(super) fn register(module: &mut Module) {
         let mut args = Arguments::of(params);
         let address: Address = args.one("address")?;
         let (_, world) = rpc.chain.state(args.block()?)?;
-        Ok(world.code(address).map_err(|error| ChainError::Call(error.to_string()))?)
+        Ok(world
+            .code(address)
+            .map_err(|error| ChainError::Call(error.to_string()))?)
     });
     quick(module, "eth_getStorageAt", |rpc, params| {
         let mut args = Arguments::of(params);
@@ -54,7 +56,10 @@ fn proof(rpc: &Rpc, params: &Params<'_>) -> RpcResult<EIP1186AccountProofRespons
     let address: Address = args.one("address")?;
     let slots: Vec<U256> = args.one("slots")?;
     if slots.len() > MAX_PROOF_SLOTS {
-        return Err(errors::limit(format!("slots: {} given, the limit is {MAX_PROOF_SLOTS}", slots.len())));
+        return Err(errors::limit(format!(
+            "slots: {} given, the limit is {MAX_PROOF_SLOTS}",
+            slots.len()
+        )));
     }
     let slots: Vec<B256> = slots.into_iter().map(B256::from).collect();
     let (_, world) = rpc.chain.state(args.block()?)?;
@@ -67,7 +72,13 @@ fn eth_call(rpc: &Rpc, params: &Params<'_>) -> RpcResult<Bytes> {
     let at = args.block()?;
     let overrides: Option<StateOverride> = args.maybe("stateOverrides")?;
     let block: Option<Box<BlockOverrides>> = args.maybe("blockOverrides")?;
-    Ok(call::call(rpc.chain.shared(), &request, at, overrides, block)?)
+    Ok(call::call(
+        rpc.chain.shared(),
+        &request,
+        at,
+        overrides,
+        block,
+    )?)
 }
 
 fn estimate_gas(rpc: &Rpc, params: &Params<'_>) -> RpcResult<U64> {
@@ -75,11 +86,20 @@ fn estimate_gas(rpc: &Rpc, params: &Params<'_>) -> RpcResult<U64> {
     let request: TransactionRequest = args.one("transaction")?;
     let at = args.block()?;
     let overrides: Option<StateOverride> = args.maybe("stateOverrides")?;
-    Ok(U64::from(call::estimate_gas(rpc.chain.shared(), &request, at, overrides)?))
+    Ok(U64::from(call::estimate_gas(
+        rpc.chain.shared(),
+        &request,
+        at,
+        overrides,
+    )?))
 }
 
 fn create_access_list(rpc: &Rpc, params: &Params<'_>) -> RpcResult<AccessListResult> {
     let mut args = Arguments::of(params);
     let request: TransactionRequest = args.one("transaction")?;
-    Ok(call::access_list(rpc.chain.shared(), &request, args.block()?)?)
+    Ok(call::access_list(
+        rpc.chain.shared(),
+        &request,
+        args.block()?,
+    )?)
 }

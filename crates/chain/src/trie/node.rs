@@ -23,9 +23,15 @@ pub(super) enum Node<V> {
     Leaf { key: B256, value: V },
     /// `len` nibbles of `path`, counted from this node's depth. Never empty, never above a leaf or
     /// another extension.
-    Extension { path: B256, len: usize, child: Arc<Cell<V>> },
+    Extension {
+        path: B256,
+        len: usize,
+        child: Arc<Cell<V>>,
+    },
     /// At least two children.
-    Branch { children: [Option<Arc<Cell<V>>>; 16] },
+    Branch {
+        children: [Option<Arc<Cell<V>>>; 16],
+    },
 }
 
 #[derive(Debug)]
@@ -37,13 +43,19 @@ pub(super) struct Cell<V> {
 /// A copy is made to be written, so it starts without a cached reference.
 impl<V: Clone> Clone for Cell<V> {
     fn clone(&self) -> Self {
-        Self { node: self.node.clone(), reference: OnceLock::new() }
+        Self {
+            node: self.node.clone(),
+            reference: OnceLock::new(),
+        }
     }
 }
 
 impl<V: LeafValue> Cell<V> {
     fn of(node: Node<V>) -> Arc<Self> {
-        Arc::new(Self { node, reference: OnceLock::new() })
+        Arc::new(Self {
+            node,
+            reference: OnceLock::new(),
+        })
     }
 
     pub(super) fn leaf(key: B256, value: V) -> Arc<Self> {
@@ -80,9 +92,15 @@ impl<V: LeafValue> Cell<V> {
             let mut bytes = [0u8; 32];
             if encoded.len() < 32 {
                 bytes[..encoded.len()].copy_from_slice(&encoded);
-                Reference { len: encoded.len() as u8, bytes }
+                Reference {
+                    len: encoded.len() as u8,
+                    bytes,
+                }
             } else {
-                Reference { len: 32, bytes: keccak256(&encoded).0 }
+                Reference {
+                    len: 32,
+                    bytes: keccak256(&encoded).0,
+                }
             }
         })
     }
@@ -112,7 +130,11 @@ impl<V: LeafValue> Cell<V> {
             }
         }
         let mut out = Vec::with_capacity(payload.len() + 4);
-        Header { list: true, payload_length: payload.len() }.encode(&mut out);
+        Header {
+            list: true,
+            payload_length: payload.len(),
+        }
+        .encode(&mut out);
         out.extend_from_slice(&payload);
         out
     }
@@ -146,7 +168,11 @@ fn put_path(key: &B256, from: usize, to: usize, leaf: bool, out: &mut Vec<u8>) {
 /// The nibble of `key` at `index`, 0 to 15.
 pub(super) fn nibble(key: &B256, index: usize) -> usize {
     let byte = key[index / 2];
-    usize::from(if index.is_multiple_of(2) { byte >> 4 } else { byte & 15 })
+    usize::from(if index.is_multiple_of(2) {
+        byte >> 4
+    } else {
+        byte & 15
+    })
 }
 
 /// `key` with the nibble at `index` replaced.
@@ -163,5 +189,7 @@ pub(super) fn with_nibble(key: &B256, index: usize, value: usize) -> B256 {
 
 /// How many of the `max` nibbles from `from` on the two keys share.
 pub(super) fn common_nibbles(a: &B256, b: &B256, from: usize, max: usize) -> usize {
-    (0..max).take_while(|i| nibble(a, from + i) == nibble(b, from + i)).count()
+    (0..max)
+        .take_while(|i| nibble(a, from + i) == nibble(b, from + i))
+        .count()
 }

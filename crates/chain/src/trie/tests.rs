@@ -30,7 +30,10 @@ fn key() -> impl Strategy<Value = B256> {
 }
 
 fn step() -> impl Strategy<Value = (B256, Option<u64>)> {
-    (key(), prop_oneof![2 => (1u64..=u64::MAX).prop_map(Some), 1 => (1u64..100).prop_map(Some), 2 => Just(None)])
+    (
+        key(),
+        prop_oneof![2 => (1u64..=u64::MAX).prop_map(Some), 1 => (1u64..100).prop_map(Some), 2 => Just(None)],
+    )
 }
 
 fn expected_root(model: &BTreeMap<B256, U256>) -> B256 {

@@ -32,26 +32,43 @@ enum Next {
 
 impl Replay {
     pub(super) fn new(file: File, path: PathBuf) -> Result<Self, ChainError> {
-        let end = file.metadata().map_err(|e| ChainError::io("reading log", &path, &e))?.len();
+        let end = file
+            .metadata()
+            .map_err(|e| ChainError::io("reading log", &path, &e))?
+            .len();
         let mut reader = BufReader::with_capacity(SCAN_BYTES, file);
         let offset = FILE_HEADER_BYTES as u64;
         reader
             .seek(SeekFrom::Start(offset))
             .map_err(|e| ChainError::io("reading log", &path, &e))?;
-        Ok(Self { reader, path, offset, end })
+        Ok(Self {
+            reader,
+            path,
+            offset,
+            end,
+        })
     }
 
     /// The next block; none at the end of what was ever durable. A torn tail is cut off here.
     pub(crate) fn next(&mut self) -> Result<Option<Record>, ChainError> {
-        match self.read().map_err(|e| ChainError::io("reading log", &self.path, &e))? {
+        match self
+            .read()
+            .map_err(|e| ChainError::io("reading log", &self.path, &e))?
+        {
             Next::Record(record) => Ok(Some(record)),
             Next::End => Ok(None),
             Next::Bad(reason) => {
-                let later = self.synced_beyond().map_err(|e| ChainError::io("reading log", &self.path, &e))?;
+                let later = self
+                    .synced_beyond()
+                    .map_err(|e| ChainError::io("reading log", &self.path, &e))?;
                 if later {
-                    return Err(self.damaged(format!("{reason}, and later records were synced after it")));
+                    return Err(
+                        self.damaged(format!("{reason}, and later records were synced after it"))
+                    );
                 }
-                self.cut().map_err(|e| ChainError::io("cutting the torn end of the log", &self.path, &e))?;
+                self.cut().map_err(|e| {
+                    ChainError::io("cutting the torn end of the log", &self.path, &e)
+                })?;
                 Ok(None)
             }
         }
@@ -59,16 +76,28 @@ impl Replay {
 
     /// What is wrong with the record that was read last.
     pub(crate) fn damaged(&self, reason: String) -> ChainError {
-        ChainError::DamagedLog { path: self.path.clone(), offset: self.offset, reason }
+        ChainError::DamagedLog {
+            path: self.path.clone(),
+            offset: self.offset,
+            reason,
+        }
     }
 
     /// The log for writing, after [`Replay::next`] has returned none.
-    pub(crate) fn into_wal(self, wrap: impl FnOnce(File) -> Box<dyn LogFile>) -> Result<Wal, ChainError> {
+    pub(crate) fn into_wal(
+        self,
+        wrap: impl FnOnce(File) -> Box<dyn LogFile>,
+    ) -> Result<Wal, ChainError> {
         let mut file = self.reader.into_inner();
         file.seek(SeekFrom::Start(self.offset))
             .and_then(|_| file.sync_data())
             .map_err(|e| ChainError::io("opening log", &self.path, &e))?;
-        Ok(Wal { file: wrap(file), durable: self.offset, failed: false, buffer: Vec::new() })
+        Ok(Wal {
+            file: wrap(file),
+            durable: self.offset,
+            failed: false,
+            buffer: Vec::new(),
+        })
     }
 
     fn read(&mut self) -> io::Result<Next> {
@@ -160,5 +189,9 @@ fn payload_len(head: &[u8; RECORD_HEADER_BYTES]) -> usize {
 }
 
 fn memory_positions(window: &[u8]) -> impl Iterator<Item = usize> {
-    window.windows(RECORD_MAGIC.len()).enumerate().filter(|(_, w)| *w == RECORD_MAGIC).map(|(i, _)| i)
+    window
+        .windows(RECORD_MAGIC.len())
+        .enumerate()
+        .filter(|(_, w)| *w == RECORD_MAGIC)
+        .map(|(i, _)| i)
 }

@@ -1,0 +1,334 @@
+//! The chain's own rules: fees, history, time, admission, proofs.
+
+use alloy_consensus::{TxEip1559, TxEip2930, TxLegacy};
+use alloy_eips::{BlockId, eip2935::HISTORY_STORAGE_ADDRESS};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
+use alloy_rlp::Encodable;
+use alloy_trie::{Nibbles, TrieAccount, proof::verify_proof};
+use carechain_chain::{
+    Admission, AdmissionRequest, Chain, ChainError, Clock, Ingress, Refusal, TxError,
+};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::{
+    node::{Node, WAIT, config, genesis, key},
+    wallet::{CHAIN_ID, Wallet},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_without_a_balance_sends_at_any_fee() {
+    let node = Node::start();
+    let poor = Wallet::new("poor");
+    let to = TxKind::Call(Address::repeat_byte(5));
+    let fee = TxEip1559 {
+        max_fee_per_gas: 10u128.pow(12),
+        max_priority_fee_per_gas: 10u128.pow(10),
+        ..poor.tx(0, to, Bytes::new())
+    };
+    let legacy = TxLegacy {
+        chain_id: Some(CHAIN_ID),
+        nonce: 1,
+        gas_price: 7,
+        gas_limit: 50_000,
+        to,
+        ..Default::default()
+    };
+    let listed = TxEip2930 {
+        chain_id: CHAIN_ID,
+        nonce: 2,
+        gas_price: 9,
+        gas_limit: 50_000,
+        to,
+        ..Default::default()
+    };
+    for raw in [poor.sign(fee), poor.sign(legacy), poor.sign(listed)] {
+        let receipt = node.send(&raw).await.unwrap();
+        assert!(receipt.inner.status());
+        assert_eq!(receipt.effective_gas_price, 0);
+    }
+    assert_eq!(node.chain.head().header.base_fee_per_gas, Some(0));
+    assert_eq!(
+        node.chain
+            .balance(key().address(), BlockId::latest())
+            .unwrap(),
+        U256::ZERO
+    );
+    // A value must be there all the same.
+    let value = TxEip1559 {
+        value: U256::from(1),
+        ..poor.tx(3, to, Bytes::new())
+    };
+    let refused = node.send(&poor.sign(value)).await.unwrap_err();
+    assert!(
+        matches!(refused, ChainError::Tx(TxError::InsufficientFunds)),
+        "{refused}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_move_and_a_second_spend_is_dropped() {
+    let node = Node::start();
+    let rich = Wallet::new("rich");
+    let to = Address::repeat_byte(6);
+    let pay = |nonce, value: u64| {
+        let tx = TxEip1559 {
+            value: U256::from(value),
+            ..rich.tx(nonce, TxKind::Call(to), Bytes::new())
+        };
+        rich.sign(tx)
+    };
+    node.send(&pay(0, 999_999)).await.unwrap();
+    assert_eq!(
+        node.chain.balance(to, BlockId::latest()).unwrap(),
+        U256::from(999_999)
+    );
+    assert_eq!(node.chain.balance(to, 0.into()).unwrap(), U256::ZERO);
+    assert!(matches!(
+        node.send(&pay(1, 2)).await,
+        Err(ChainError::Tx(TxError::InsufficientFunds))
+    ));
+    node.send(&pay(1, 1)).await.unwrap();
+    assert!(matches!(
+        node.send(&pay(1, 0)).await,
+        Err(ChainError::Tx(TxError::NonceTooLow { next: 2, nonce: 1 }))
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sending_again_is_known_or_answered() {
+    let node = Node::start();
+    let raw = Wallet::new("a").call(0, Address::ZERO, b"x");
+    let first = node.send(&raw).await.unwrap();
+    assert!(matches!(
+        node.chain.send(&raw, Ingress::Listener),
+        Err(ChainError::Tx(TxError::AlreadyKnown))
+    ));
+    assert_eq!(
+        node.send(&raw).await.unwrap(),
+        first,
+        "a client that retries gets its receipt"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_history_contract_knows_every_parent() {
+    let node = Node::start();
+    for nonce in 0..4 {
+        node.send(&Wallet::new("a").call(nonce, Address::ZERO, b"x"))
+            .await
+            .unwrap();
+    }
+    let head = node.chain.head().number;
+    for number in 0..head {
+        let input = Bytes::from(B256::from(U256::from(number)).to_vec());
+        let found = node.chain.view(HISTORY_STORAGE_ADDRESS, input).unwrap();
+        assert_eq!(found, node.chain.head_at(number).unwrap().hash.to_vec());
+        let slot = B256::from(U256::from(number));
+        let proven = node
+            .chain
+            .proof(HISTORY_STORAGE_ADDRESS, &[slot], BlockId::latest())
+            .unwrap();
+        assert_eq!(
+            B256::from(proven.storage_proof[0].value),
+            node.chain.head_at(number).unwrap().hash
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proofs_verify_against_the_header_at_every_kept_block() {
+    let node = Node::start();
+    let counter = node.deploy_counter().await;
+    for nonce in 0..10 {
+        node.send(&Wallet::new("a").call(nonce, counter, b"x"))
+            .await
+            .unwrap();
+    }
+    for number in 1..=node.chain.head().number {
+        let root = node.chain.head_at(number).unwrap().header.state_root;
+        let proof = node
+            .chain
+            .proof(counter, &[B256::ZERO, B256::repeat_byte(9)], number.into())
+            .unwrap();
+        let account = TrieAccount {
+            nonce: proof.nonce,
+            balance: proof.balance,
+            storage_root: proof.storage_hash,
+            code_hash: proof.code_hash,
+            ..Default::default()
+        };
+        let key = Nibbles::unpack(keccak256(counter));
+        verify_proof(
+            root,
+            key,
+            Some(alloy_rlp::encode(account)),
+            &proof.account_proof,
+        )
+        .unwrap();
+        for slot in &proof.storage_proof {
+            let mut value = Vec::new();
+            slot.value.encode(&mut value);
+            let expected = (!slot.value.is_zero()).then_some(value);
+            let key = Nibbles::unpack(keccak256(slot.key.as_b256()));
+            verify_proof(proof.storage_hash, key, expected, &slot.proof).unwrap();
+        }
+        assert_eq!(proof.storage_proof[0].value, U256::from(number - 1));
+    }
+    let absent = Address::repeat_byte(0xee);
+    let proof = node.chain.proof(absent, &[], BlockId::latest()).unwrap();
+    let root = node.chain.head().header.state_root;
+    verify_proof(
+        root,
+        Nibbles::unpack(keccak256(absent)),
+        None,
+        &proof.account_proof,
+    )
+    .unwrap();
+}
+
+struct Picky;
+
+impl Admission for Picky {
+    fn admit(&self, request: &AdmissionRequest<'_>) -> Result<(), Refusal> {
+        if request.ingress == Ingress::Gateway && request.to.is_none() {
+            return Err(Refusal::new(
+                "deployer_not_allowed",
+                "only the operator deploys",
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn admission_refuses_by_name_and_by_door() {
+    let node = Node::admitting(Picky);
+    let raw = Wallet::new("a").deploy(0);
+    let refused = node
+        .chain
+        .send_sync(&raw, Ingress::Gateway, WAIT)
+        .await
+        .unwrap_err();
+    assert!(matches!(&refused, ChainError::Admission(r) if r.code == "deployer_not_allowed"));
+    assert_eq!(node.chain.pending_count(), 0);
+    assert!(
+        node.chain
+            .send_sync(&raw, Ingress::Listener, WAIT)
+            .await
+            .unwrap()
+            .inner
+            .status()
+    );
+}
+
+/// A clock that stands where it is put; its sleeps are over at once.
+struct Turned(AtomicU64);
+
+impl Clock for Turned {
+    fn unix_millis(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    fn sleep(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn time_never_goes_back_and_waits_follow_the_clock() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config(dir.path());
+    let clock = Arc::new(Turned(AtomicU64::new(1_800_000_000_000)));
+    config.clock = clock.clone();
+    let chain = Chain::open(config).unwrap();
+    let wallet = Wallet::new("a");
+    let mut sent = 0;
+    for (millis, expected) in [
+        (1_800_000_000_000, 1_800_000_000),
+        (1_700_000_000_000, 1_800_000_000),
+        (1_800_000_005_999, 1_800_000_005),
+    ] {
+        clock.0.store(millis, Ordering::SeqCst);
+        chain
+            .send(&wallet.call(sent, Address::ZERO, b""), Ingress::Listener)
+            .unwrap();
+        sent += 1;
+        chain.wait_for(sent).await.unwrap();
+        assert_eq!(chain.head().header.timestamp, expected);
+    }
+    // A gap that nobody closes: the wait is over when the clock says so.
+    let early = wallet.call(sent + 1, Address::ZERO, b"");
+    let waited = chain
+        .send_sync(&early, Ingress::Listener, WAIT)
+        .await
+        .unwrap_err();
+    assert!(matches!(waited, ChainError::WaitTimeout { .. }), "{waited}");
+    assert_eq!(chain.pending_count(), 1);
+    // It expires, and is forgotten at the next admission.
+    clock.0.fetch_add(1_000_000, Ordering::SeqCst);
+    chain
+        .send(
+            &Wallet::new("b").call(0, Address::ZERO, b""),
+            Ingress::Listener,
+        )
+        .unwrap();
+    chain.wait_for(sent + 1).await.unwrap();
+    assert!(
+        chain.send(&early, Ingress::Listener).is_ok(),
+        "no longer known"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heads_are_certified_and_arrive_in_order() {
+    let node = Node::start();
+    let mut heads = node.chain.subscribe();
+    for nonce in 0..5 {
+        node.send(&Wallet::new("a").call(nonce, Address::ZERO, b"x"))
+            .await
+            .unwrap();
+    }
+    for number in 1..=5 {
+        let head = heads.recv().await.unwrap();
+        assert_eq!(head.number, number);
+        assert_eq!(head.header.beneficiary, key().address());
+        assert_eq!(
+            head.header.extra_data,
+            Bytes::from_static(&[1, 0, 0, 0, 0, 0, 0, 0, 0])
+        );
+        assert_eq!(head.header.hash_slow(), head.hash);
+        let certificate = head.certificate.unwrap();
+        certificate
+            .verify(&genesis(), node.chain.genesis_hash(), number, head.hash)
+            .unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_transaction_is_included_without_logs() {
+    let node = Node::start();
+    let counter = node.deploy_counter().await;
+    let receipt = node
+        .send(&Wallet::new("a").call(0, counter, b"\xffno"))
+        .await
+        .unwrap();
+    assert!(!receipt.inner.status());
+    assert!(receipt.inner.logs().is_empty());
+    assert_eq!(
+        node.chain
+            .logs(receipt.block_number.unwrap())
+            .unwrap()
+            .len(),
+        0
+    );
+    let count = node.chain.view(counter, Bytes::new()).unwrap();
+    assert_eq!(U256::from_be_slice(&count), U256::ZERO);
+}
