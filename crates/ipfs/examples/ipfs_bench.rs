@@ -53,6 +53,8 @@ async fn main() -> Result<()> {
         read += chunk.len();
     }
     let get_rate = mib_per_s(read, start.elapsed());
+    // A reader holds the store open.
+    drop(reader);
 
     store.close().await?;
     let start = Instant::now();
