@@ -8,47 +8,33 @@
 //! It refuses a folder in use, a genesis that is not the folder's, a damaged log, and a validator
 //! key that the genesis file does not name.
 
+mod open;
+mod send;
+
 use alloy_eips::BlockId;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_rpc_types_eth::{
     EIP1186AccountProofResponse, Log, TransactionReceipt, TransactionRequest,
 };
-use parking_lot::{Condvar, Mutex, RwLock};
-use std::{
-    fmt,
-    fs::{self, File},
-    path::PathBuf,
-    sync::{Arc, mpsc},
-    thread::JoinHandle,
-    time::Duration,
-};
-use tokio::sync::{broadcast, oneshot, watch};
+use parking_lot::Mutex;
+use std::{fmt, fs::File, path::PathBuf, sync::Arc, thread::JoinHandle};
+use tokio::sync::broadcast;
 
 use crate::{
-    admission::{Admission, AdmissionRequest, Ingress},
-    block::{Block, ExecutedBlock, FinalBlock, HeadInfo},
+    admission::Admission,
+    block::{Block, FinalBlock, HeadInfo},
     call,
     clock::{Clock, SystemClock},
-    engine::{CommitQueue, Engine, Fate, MAX_WAITERS, Shared, Tip, Verdict, verify},
+    engine::{Engine, Shared, Verdict},
     error::ChainError,
     genesis::Genesis,
-    pool::Pool,
-    publish,
     rpc::convert,
     seal::{Certificate, LoneSealer, Sealer, ValidatorKey},
     state::World,
-    store::Store,
-    validate::{SignedTx, TxError, validate},
-    wal::{self, LogFile, Replay},
 };
-use alloy_consensus::Transaction;
 
 /// Name of the genesis file inside the data folder.
 pub const GENESIS_FILE: &str = "genesis.json";
-/// Sealed blocks that may wait for the log thread; beyond that blocks grow instead.
-const SEALED_QUEUE: usize = 2;
-/// Heads a slow subscriber may be behind before it misses some.
-const HEADS_KEPT: usize = 1_024;
 
 /// What a chain is opened with.
 pub struct ChainConfig {
@@ -153,98 +139,6 @@ impl Chain {
         sealer: Box<dyn Sealer>,
     ) -> Result<Self, ChainError> {
         Self::open_on(config, Some(sealer), |file| Box::new(file))
-    }
-
-    pub(crate) fn open_on(
-        config: ChainConfig,
-        sealer: Option<Box<dyn Sealer>>,
-        wrap: impl FnOnce(File) -> Box<dyn LogFile>,
-    ) -> Result<Self, ChainError> {
-        let ChainConfig {
-            dir,
-            genesis,
-            admission,
-            clock,
-            ..
-        } = config;
-        genesis.check()?;
-        fs::create_dir_all(&dir).map_err(|e| ChainError::io("creating data folder", &dir, &e))?;
-        let lock = wal::lock(&dir)?;
-        let world = genesis.world();
-        let header = genesis.header_over(world.root());
-        let genesis_hash = header.hash_slow();
-        agree_on_genesis(&dir.join(GENESIS_FILE), &genesis, genesis_hash)?;
-        let block = ExecutedBlock {
-            hash: genesis_hash,
-            header,
-            txs: Vec::new(),
-            receipts: Vec::new(),
-        };
-        let size = block.encode().len();
-        let first = FinalBlock {
-            executed: Arc::new(block),
-            certificate: None,
-            size,
-        };
-        let mut store = Store::new(first, world);
-        let mut log = wal::open(&dir, genesis_hash)?;
-        replay(&mut log, &mut store, &genesis, genesis_hash)?;
-        let mut wal = log.into_wal(wrap)?;
-
-        let (jobs, queue) = mpsc::sync_channel(SEALED_QUEUE);
-        let head = HeadInfo::from(&**store.head());
-        let shared = Arc::new(Shared {
-            genesis,
-            genesis_hash,
-            proposer: sealer
-                .as_ref()
-                .map_or(Address::ZERO, |sealer| sealer.proposer()),
-            clock,
-            admission,
-            store: RwLock::new(store),
-            pool: Mutex::new(Pool::default()),
-            work: Condvar::new(),
-            overlays: Mutex::default(),
-            queue: Mutex::new(CommitQueue {
-                tip: Tip {
-                    number: head.number,
-                    hash: head.hash,
-                },
-                jobs: Some(jobs),
-            }),
-            waiters: Mutex::default(),
-            heads: broadcast::Sender::new(HEADS_KEPT),
-            height: watch::Sender::new((head.number, true)),
-            stopped: Mutex::new(None),
-            durable: Condvar::new(),
-            durable_height: Mutex::new(head.number),
-        });
-        let threads = Arc::new(Threads {
-            shared: shared.clone(),
-            handles: Mutex::default(),
-            _lock: lock,
-        });
-        let for_log = shared.clone();
-        let log = spawn("chain-log", move || {
-            publish::run(&for_log, &mut wal, &queue)
-        })?;
-        threads.handles.lock().push(log);
-        if let Some(mut sealer) = sealer {
-            let engine = Engine {
-                shared: shared.clone(),
-            };
-            let sealer = spawn("chain-sealer", move || {
-                if let Err(error) = sealer.run(&engine) {
-                    engine.shared.stop(error);
-                    engine.shared.release_waiters();
-                }
-            })?;
-            threads.handles.lock().push(sealer);
-        }
-        Ok(Self {
-            engine: Engine { shared },
-            threads,
-        })
     }
 
     /// Stops taking transactions, makes durable what is sealed and ends the threads. Waits for them.
@@ -403,127 +297,6 @@ impl Chain {
         self.shared().pool.lock().len()
     }
 
-    /// Checks and queues a raw transaction. It is not durable yet when this returns.
-    pub fn send(&self, raw: &[u8], ingress: Ingress) -> Result<B256, ChainError> {
-        self.shared().running()?;
-        let tx = validate(raw, self.chain_id())?;
-        let hash = *tx.hash();
-        self.enqueue(tx, ingress)?;
-        Ok(hash)
-    }
-
-    /// Queues a raw transaction and waits until its block is durable, at most `timeout`. Sending
-    /// what is known already waits for it, or returns its receipt.
-    pub async fn send_sync(
-        &self,
-        raw: &[u8],
-        ingress: Ingress,
-        timeout: Duration,
-    ) -> Result<TransactionReceipt, ChainError> {
-        self.shared().running()?;
-        let tx = validate(raw, self.chain_id())?;
-        let hash = *tx.hash();
-        let fate = self.watch(hash)?;
-        match self.enqueue(tx, ingress) {
-            Ok(()) => {}
-            Err(ChainError::Tx(TxError::AlreadyKnown)) => {
-                if let Some(receipt) = self.receipt(hash) {
-                    return Ok(receipt);
-                }
-            }
-            Err(error) => {
-                self.unwatch(hash, fate);
-                return Err(error);
-            }
-        }
-        self.health()?;
-        tokio::select! {
-            fate = fate => match fate {
-                Ok(Fate::Included(block, index)) => Ok(convert::receipt(&block, index)),
-                Ok(Fate::Dropped(reason)) => Err(reason.into()),
-                Err(_) => Err(self.shared().stop_reason().unwrap_or(ChainError::Stopped)),
-            },
-            () = self.shared().clock.sleep(timeout) => {
-                let waited_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-                Err(ChainError::WaitTimeout { hash, waited_ms })
-            }
-        }
-    }
-
-    fn watch(&self, hash: B256) -> Result<oneshot::Receiver<Fate>, ChainError> {
-        let (sender, receiver) = oneshot::channel();
-        let mut waiters = self.shared().waiters.lock();
-        if waiters.len() >= MAX_WAITERS {
-            waiters.retain(|_, waiting| {
-                waiting.retain(|waiter| !waiter.is_closed());
-                !waiting.is_empty()
-            });
-            if waiters.len() >= MAX_WAITERS {
-                return Err(ChainError::TooManyWaiters { limit: MAX_WAITERS });
-            }
-        }
-        let waiting = waiters.entry(hash).or_default();
-        waiting.retain(|waiter| !waiter.is_closed());
-        waiting.push(sender);
-        Ok(receiver)
-    }
-
-    fn unwatch(&self, hash: B256, receiver: oneshot::Receiver<Fate>) {
-        drop(receiver);
-        let mut waiters = self.shared().waiters.lock();
-        if let Some(waiting) = waiters.get_mut(&hash) {
-            waiting.retain(|waiter| !waiter.is_closed());
-            if waiting.is_empty() {
-                waiters.remove(&hash);
-            }
-        }
-    }
-
-    fn enqueue(&self, tx: SignedTx, ingress: Ingress) -> Result<(), ChainError> {
-        let shared = self.shared();
-        let now = shared.clock.unix_millis();
-        let expired = {
-            let mut pool = shared.pool.lock();
-            let store = shared.store.read();
-            if store.transaction(tx.hash()).is_some() {
-                return Err(TxError::AlreadyKnown.into());
-            }
-            let world = store.head_world();
-            let account = world.account(tx.sender);
-            let nonce = account.map_or(0, |account| account.nonce);
-            pool.check(&tx, nonce)?;
-            if account.is_some_and(|a| a.code_hash != alloy_primitives::KECCAK256_EMPTY) {
-                return Err(TxError::SenderHasCode.into());
-            }
-            if account.map_or(U256::ZERO, |account| account.balance) < tx.tx.value() {
-                return Err(TxError::InsufficientFunds.into());
-            }
-            pool.sweep(now)
-        };
-        for hash in expired {
-            shared.notify(&hash, &Fate::Dropped(TxError::Expired));
-        }
-        // Without a lock: the policy may read the chain.
-        let request = AdmissionRequest {
-            sender: tx.sender,
-            to: tx.tx.to(),
-            nonce: tx.nonce(),
-            gas_limit: tx.tx.gas_limit(),
-            input: tx.tx.input(),
-            ingress,
-        };
-        shared
-            .admission
-            .admit(&request)
-            .map_err(ChainError::Admission)?;
-        let mut pool = shared.pool.lock();
-        shared.running()?;
-        let nonce = shared.store.read().head_world().nonce(tx.sender);
-        pool.insert(Arc::new(tx), nonce, now)?;
-        shared.work.notify_one();
-        Ok(())
-    }
-
     pub(crate) fn shared(&self) -> &Shared {
         &self.engine.shared
     }
@@ -536,19 +309,6 @@ impl Chain {
     }
 }
 
-fn spawn(
-    name: &'static str,
-    body: impl FnOnce() + Send + 'static,
-) -> Result<JoinHandle<()>, ChainError> {
-    std::thread::Builder::new()
-        .name(name.into())
-        .spawn(body)
-        .map_err(|e| ChainError::Start {
-            what: name,
-            error: e.to_string(),
-        })
-}
-
 fn check_lone(genesis: &Genesis, have: Address) -> Result<(), ChainError> {
     let named = genesis
         .validators
@@ -558,76 +318,6 @@ fn check_lone(genesis: &Genesis, have: Address) -> Result<(), ChainError> {
         Some(_) => Ok(()),
         None => Err(ChainError::NotValidator { have, epoch: 0 }),
     }
-}
-
-/// The folder's genesis file is written once; afterwards it must name the same chain.
-fn agree_on_genesis(
-    path: &std::path::Path,
-    genesis: &Genesis,
-    hash: B256,
-) -> Result<(), ChainError> {
-    if !path.exists() {
-        return genesis.write(path);
-    }
-    let found = Genesis::read(path)?.hash();
-    if found != hash {
-        return Err(ChainError::Genesis(format!(
-            "the data folder belongs to genesis {found}, not {hash}"
-        )));
-    }
-    Ok(())
-}
-
-/// Executes every block of the log again. A block whose execution does not give its hash, and with it
-/// its state root, is damage.
-fn replay(
-    log: &mut Replay,
-    store: &mut Store,
-    genesis: &Genesis,
-    genesis_hash: B256,
-) -> Result<(), ChainError> {
-    while let Some(record) = log.next()? {
-        let block = &record.block;
-        let parent = store.head().executed.clone();
-        if block.header.parent_hash != parent.hash
-            || record.senders.len() != block.body.transactions.len()
-        {
-            return Err(log.damaged(format!(
-                "block {} does not follow its parent",
-                block.header.number
-            )));
-        }
-        let txs = block
-            .body
-            .transactions
-            .iter()
-            .zip(&record.senders)
-            .map(|(tx, sender)| Arc::new(SignedTx::new(tx.clone(), *sender)))
-            .collect();
-        let world = store.head_world().clone();
-        let (executed, world) = verify(genesis, block, &parent.header, world, txs)?
-            .map_err(|reason| log.damaged(format!("block {}: {reason}", block.header.number)))?;
-        let certificate = Some(record.certificate);
-        store.push(
-            Arc::new(FinalBlock {
-                executed: Arc::new(executed),
-                certificate,
-                size: record.size,
-            }),
-            world,
-        );
-    }
-    // Hashes chain backwards, so the newest certificate vouches for every block.
-    let head = store.head();
-    if let Some(certificate) = &head.certificate {
-        certificate.verify(
-            genesis,
-            genesis_hash,
-            head.executed.header.number,
-            head.executed.hash,
-        )?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -165,9 +165,12 @@ pub(crate) fn execute(
 
 /// Only the database can fail here; the other kinds cannot arise without custom handlers.
 fn state_error(error: EVMError<StateError>) -> StateError {
-    match error {
-        EVMError::Database(error) => error,
-        other => StateError::Evm(other.to_string()),
+    match &error {
+        EVMError::Database(error) => error.clone(),
+        EVMError::Transaction(_)
+        | EVMError::Header(_)
+        | EVMError::Custom(_)
+        | EVMError::CustomAny(_) => StateError::Evm(error.to_string()),
     }
 }
 

@@ -293,7 +293,6 @@ mod tests {
                     balance: U256::from(n),
                     storage_root: alloy_trie::root::storage_root_unhashed(slots),
                     code_hash: keccak256(&code),
-                    ..Default::default()
                 },
             ));
         }

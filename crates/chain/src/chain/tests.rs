@@ -3,7 +3,8 @@
 
 use super::*;
 use crate::{
-    admission::AdmitAll,
+    admission::{AdmitAll, Ingress},
+    wal::LogFile,
     wallet::{CHAIN_ID, Wallet},
 };
 use parking_lot::Mutex;
@@ -13,6 +14,7 @@ use std::{
         Arc,
         mpsc::{Receiver, Sender, channel},
     },
+    time::Duration,
 };
 
 const WAIT: Duration = Duration::from_secs(30);

@@ -35,6 +35,11 @@ pub(super) fn register(module: &mut Module) {
         Ok(U64::from(rpc.chain.shared().store.read().head_number()))
     });
     quick(module, "eth_feeHistory", fee_history);
+    register_blocks(module);
+    register_transactions(module);
+}
+
+fn register_blocks(module: &mut Module) {
     heavy(module, "eth_getBlockByNumber", block_by_number);
     heavy(module, "eth_getBlockByHash", block_by_hash);
     heavy(module, "eth_getBlockReceipts", block_receipts);
@@ -66,6 +71,9 @@ pub(super) fn register(module: &mut Module) {
         let hash: B256 = Arguments::of(params).one("hash")?;
         Ok(rpc.final_block(hash.into()).map(|_| U64::ZERO))
     });
+}
+
+fn register_transactions(module: &mut Module) {
     quick(
         module,
         "eth_getTransactionByBlockNumberAndIndex",

@@ -25,7 +25,7 @@ pub(crate) struct Replay {
 }
 
 enum Next {
-    Record(Record),
+    Record(Box<Record>),
     End,
     Bad(&'static str),
 }
@@ -55,7 +55,7 @@ impl Replay {
             .read()
             .map_err(|e| ChainError::io("reading log", &self.path, &e))?
         {
-            Next::Record(record) => Ok(Some(record)),
+            Next::Record(record) => Ok(Some(*record)),
             Next::End => Ok(None),
             Next::Bad(reason) => {
                 let later = self
@@ -126,7 +126,7 @@ impl Replay {
             return Ok(Next::Bad("its payload cannot be decoded"));
         };
         self.offset += (RECORD_HEADER_BYTES + len) as u64;
-        Ok(Next::Record(record))
+        Ok(Next::Record(Box::new(record)))
     }
 
     /// True if a good record anywhere behind `offset` was written after a sync beyond `offset`.

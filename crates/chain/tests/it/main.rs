@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod follow;
+mod http;
+mod limits;
 mod load;
 mod node;
 mod restart;

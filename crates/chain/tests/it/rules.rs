@@ -163,7 +163,6 @@ async fn proofs_verify_against_the_header_at_every_kept_block() {
             balance: proof.balance,
             storage_root: proof.storage_hash,
             code_hash: proof.code_hash,
-            ..Default::default()
         };
         let key = Nibbles::unpack(keccak256(counter));
         verify_proof(
@@ -331,4 +330,80 @@ async fn a_failed_transaction_is_included_without_logs() {
     );
     let count = node.chain.view(counter, Bytes::new()).unwrap();
     assert_eq!(U256::from_be_slice(&count), U256::ZERO);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spend_that_fails_in_the_block_is_named_and_strands_nothing() {
+    let node = Node::start();
+    let rich = Wallet::new("rich");
+    let to = TxKind::Call(Address::repeat_byte(6));
+    let pay = |nonce, value: u64| {
+        rich.sign(TxEip1559 {
+            value: U256::from(value),
+            ..rich.tx(nonce, to, Bytes::new())
+        })
+    };
+    // Each is affordable when it is admitted, the two together are not.
+    let chain = node.chain.clone();
+    let second = pay(1, 600_000);
+    let second =
+        tokio::spawn(async move { chain.send_sync(&second, Ingress::Listener, WAIT).await });
+    let chain = node.chain.clone();
+    let third = pay(2, 1);
+    let third = tokio::spawn(async move { chain.send_sync(&third, Ingress::Listener, WAIT).await });
+    while node.chain.pending_count() < 2 {
+        tokio::task::yield_now().await;
+    }
+    node.send(&pay(0, 600_000)).await.unwrap();
+    let refused = second.await.unwrap().unwrap_err();
+    assert!(
+        matches!(refused, ChainError::Tx(TxError::InsufficientFunds)),
+        "{refused}"
+    );
+    assert_eq!(node.chain.pending_nonce(rich.address), 1);
+    assert!(!third.is_finished());
+    node.send(&pay(1, 5)).await.unwrap();
+    assert!(third.await.unwrap().unwrap().inner.status());
+    assert_eq!(node.chain.pending_count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blocks_fill_up_to_their_gas_and_the_rest_comes_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config(dir.path());
+    config.genesis.block_gas = 30_000_000;
+    let forever = Address::repeat_byte(0x77);
+    let endless = carechain_chain::GenesisAccount {
+        code: Bytes::from_static(&[0x5b, 0x60, 0x00, 0x56]),
+        ..Default::default()
+    };
+    config.genesis.alloc.insert(forever, endless);
+    let chain = Chain::open(config).unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    for sender in 0..7 {
+        let wallet = Wallet::new(&format!("burner {sender}"));
+        let tx = TxEip1559 {
+            gas_limit: 10_000_000,
+            ..wallet.tx(0, TxKind::Call(forever), Bytes::new())
+        };
+        let (raw, chain) = (wallet.sign(tx), chain.clone());
+        tasks.spawn(async move {
+            chain
+                .send_sync(&raw, Ingress::Listener, WAIT)
+                .await
+                .unwrap()
+        });
+    }
+    for receipt in tasks.join_all().await {
+        assert!(!receipt.inner.status(), "it runs out of gas");
+        assert_eq!(receipt.gas_used, 10_000_000);
+    }
+    let mut included = 0;
+    for number in 1..=chain.head().number {
+        let (block, _) = chain.block(number).unwrap();
+        assert!(block.header.gas_used <= 30_000_000);
+        included += block.body.transactions.len();
+    }
+    assert_eq!(included, 7);
+    assert!(chain.head().number >= 3);
 }
