@@ -133,8 +133,7 @@ contract ConsentGrantTest is Fixture {
             operator.addr,
             removedDevice(patient)
         ];
-        bytes memory refusal =
-            abi.encodeWithSelector(IConsent.NotSubject.selector, patient.subject);
+        bytes memory refusal = abi.encodeWithSelector(IConsent.NotSubject.selector, patient.subject);
         for (uint256 i; i < senders.length; ++i) {
             _refused(senders[i], terms, terms.notAfter, refusal);
         }
@@ -168,8 +167,7 @@ contract ConsentGrantTest is Fixture {
             abi.encodeWithSelector(IConsent.KindCannotReceive.selector, administrator.subject)
         );
         _refusedGrantee(
-            patient.subject,
-            abi.encodeWithSelector(IConsent.GrantToSelf.selector, patient.subject)
+            patient.subject, abi.encodeWithSelector(IConsent.GrantToSelf.selector, patient.subject)
         );
     }
 
@@ -358,9 +356,7 @@ contract ConsentGrantTest is Fixture {
         _refused(patient.device.addr, terms, terms.notAfter, refusal);
     }
 
-    function _refusedFresh(IConsent.Terms memory terms, uint64 freshUntil, uint64 limit)
-        private
-    {
+    function _refusedFresh(IConsent.Terms memory terms, uint64 freshUntil, uint64 limit) private {
         _refused(
             patient.device.addr,
             terms,

@@ -64,14 +64,10 @@ contract ConsentRequestTest is Fixture {
     }
 
     function test_refused_terms() public {
-        vm.expectRevert(
-            abi.encodeWithSelector(IConsent.UnknownSubject.selector, bytes32("nobody"))
-        );
+        vm.expectRevert(abi.encodeWithSelector(IConsent.UnknownSubject.selector, bytes32("nobody")));
         vm.prank(doctor.device.addr);
         consent.request("nobody", "salt", 1, EXPIRY, "sealed");
-        vm.expectRevert(
-            abi.encodeWithSelector(IConsent.GrantToSelf.selector, doctor.subject)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IConsent.GrantToSelf.selector, doctor.subject));
         vm.prank(doctor.device.addr);
         consent.request(doctor.subject, "salt", 1, EXPIRY, "sealed");
         _request(patient, doctor, "salt");
@@ -85,9 +81,7 @@ contract ConsentRequestTest is Fixture {
     function testFuzz_expiry(uint64 expiry) public {
         bool fine = expiry > START && expiry <= START + consent.MAX_REQUEST_SECS();
         if (!fine) {
-            vm.expectRevert(
-                abi.encodeWithSelector(IConsent.ExpiryOutOfRange.selector, expiry)
-            );
+            vm.expectRevert(abi.encodeWithSelector(IConsent.ExpiryOutOfRange.selector, expiry));
         }
         vm.prank(doctor.device.addr);
         consent.request(patient.subject, "salt", 1, expiry, "sealed");
@@ -96,9 +90,7 @@ contract ConsentRequestTest is Fixture {
     function test_expiry_limits() public {
         testFuzz_expiry(START + 90 days);
         vm.warp(START - 1);
-        vm.expectRevert(
-            abi.encodeWithSelector(IConsent.ExpiryOutOfRange.selector, START + 90 days)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IConsent.ExpiryOutOfRange.selector, START + 90 days));
         vm.prank(doctor.device.addr);
         consent.request(patient.subject, "another", 1, START + 90 days, "sealed");
     }
@@ -198,9 +190,7 @@ contract ConsentRequestTest is Fixture {
         _refusedGrant(terms, id, abi.encodeWithSelector(IConsent.RequestMismatch.selector, id));
         terms = termsFor(patient, doctor, "grant", 1, 0);
         _refusedGrant(
-            terms,
-            elsewhere,
-            abi.encodeWithSelector(IConsent.RequestMismatch.selector, elsewhere)
+            terms, elsewhere, abi.encodeWithSelector(IConsent.RequestMismatch.selector, elsewhere)
         );
         _refusedGrant(
             terms,
@@ -241,24 +231,18 @@ contract ConsentRequestTest is Fixture {
     }
 
     function _refusedAnswer(address sender, bytes32 id) private {
-        vm.expectRevert(
-            abi.encodeWithSelector(IConsent.NotSubject.selector, patient.subject)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IConsent.NotSubject.selector, patient.subject));
         vm.prank(sender);
         consent.refuse(id);
     }
 
     function _refusedWithdrawal(address sender, bytes32 id) private {
-        vm.expectRevert(
-            abi.encodeWithSelector(IConsent.NotRequester.selector, doctor.subject)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IConsent.NotRequester.selector, doctor.subject));
         vm.prank(sender);
         consent.withdraw(id);
     }
 
-    function _refusedGrant(IConsent.Terms memory terms, bytes32 id, bytes memory refusal)
-        private
-    {
+    function _refusedGrant(IConsent.Terms memory terms, bytes32 id, bytes memory refusal) private {
         vm.expectRevert(refusal);
         vm.prank(patient.device.addr);
         consent.grant(terms, id, terms.notAfter);

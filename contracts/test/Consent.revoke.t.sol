@@ -50,9 +50,7 @@ contract ConsentRevokeTest is Fixture {
     function test_revoke_leaves_the_pairs_other_grants() public {
         bytes32[] memory ids = new bytes32[](4);
         for (uint256 i; i < 4; ++i) {
-            ids[i] = grant(
-                patient, termsFor(patient, doctor, bytes32(i + 1), uint16(1 << i), 0)
-            );
+            ids[i] = grant(patient, termsFor(patient, doctor, bytes32(i + 1), uint16(1 << i), 0));
         }
         revoke(patient, ids[1], START + 1 days);
         _assertPair(ids[0], ids[3], ids[2]);
@@ -105,9 +103,7 @@ contract ConsentRevokeTest is Fixture {
         vm.expectRevert(abi.encodeWithSelector(IConsent.GrantEnded.selector, id));
         vm.prank(patient.device.addr);
         consent.revoke(id, 1, NO_END);
-        vm.expectRevert(
-            abi.encodeWithSelector(IConsent.UnknownGrant.selector, bytes32("nothing"))
-        );
+        vm.expectRevert(abi.encodeWithSelector(IConsent.UnknownGrant.selector, bytes32("nothing")));
         vm.prank(patient.device.addr);
         consent.revoke("nothing", 1, NO_END);
     }
@@ -123,9 +119,7 @@ contract ConsentRevokeTest is Fixture {
             removedDevice(patient)
         ];
         for (uint256 i; i < senders.length; ++i) {
-            vm.expectRevert(
-                abi.encodeWithSelector(IConsent.NotSubject.selector, patient.subject)
-            );
+            vm.expectRevert(abi.encodeWithSelector(IConsent.NotSubject.selector, patient.subject));
             vm.prank(senders[i]);
             consent.revoke(id, 0, NO_END);
         }
@@ -142,9 +136,8 @@ contract ConsentRevokeTest is Fixture {
         terms = termsFor(patient, second, "3", 0, 1);
         terms.notAfter = START + 60;
         grant(patient, terms);
-        bytes memory refusal = abi.encodeWithSelector(
-            IConsent.FreshUntilBeyondGrant.selector, next, START + 3 days
-        );
+        bytes memory refusal =
+            abi.encodeWithSelector(IConsent.FreshUntilBeyondGrant.selector, next, START + 3 days);
         vm.expectRevert(refusal);
         vm.prank(patient.device.addr);
         consent.revoke(first, 0, START + 3 days + 1);
@@ -169,9 +162,7 @@ contract ConsentRevokeTest is Fixture {
         bytes32 next = grant(patient, terms);
         vm.warp(START + 2 days);
         vm.expectRevert(
-            abi.encodeWithSelector(
-                IConsent.FreshUntilBeyondGrant.selector, ended, START + 1 days
-            )
+            abi.encodeWithSelector(IConsent.FreshUntilBeyondGrant.selector, ended, START + 1 days)
         );
         vm.prank(patient.device.addr);
         consent.revoke(next, 0, NO_END);
@@ -186,9 +177,7 @@ contract ConsentRevokeTest is Fixture {
         grant(patient, termsFor(patient, doctor, "1", 0x0005, 0));
         vm.warp(START + 2 days);
         bytes32 id = grant(patient, termsFor(patient, doctor, "2", 2, 0));
-        _refusedMove(
-            2, 0, NO_END, abi.encodeWithSelector(IConsent.LanesStale.selector, 0x0005)
-        );
+        _refusedMove(2, 0, NO_END, abi.encodeWithSelector(IConsent.LanesStale.selector, 0x0005));
         vm.expectRevert(abi.encodeWithSelector(IConsent.LanesStale.selector, 0x0005));
         vm.prank(patient.device.addr);
         consent.revoke(id, 0, NO_END);
@@ -196,10 +185,7 @@ contract ConsentRevokeTest is Fixture {
         vm.prank(patient.device.addr);
         consent.moveEpochs(1, 1 << 16, START + 1 days, new bytes32[](0));
         _refusedMove(
-            1,
-            (1 << 16) | 1,
-            NO_END,
-            abi.encodeWithSelector(IConsent.LanesStale.selector, 0x0004)
+            1, (1 << 16) | 1, NO_END, abi.encodeWithSelector(IConsent.LanesStale.selector, 0x0004)
         );
         vm.prank(patient.device.addr);
         consent.moveEpochs(4, (1 << 16) | 1, NO_END, new bytes32[](0));
@@ -241,9 +227,7 @@ contract ConsentRevokeTest is Fixture {
         bytes32[] memory expired = new bytes32[](2);
         (expired[0], expired[1]) = (reading, writing);
         _refusedMove(
-            2,
-            expired,
-            abi.encodeWithSelector(IConsent.LanesNotCovered.selector, reading, 3)
+            2, expired, abi.encodeWithSelector(IConsent.LanesNotCovered.selector, reading, 3)
         );
         vm.expectEmit(address(consent));
         emit IConsent.Ended(reading, patient.subject, doctor.subject, false);
@@ -261,18 +245,14 @@ contract ConsentRevokeTest is Fixture {
         consent.moveEpochs(0, 0, NO_END, _one(writing));
         assertEq(consent.liveGrants(patient.subject).length, 0);
         assertEq(consent.freshnessOf(patient.subject).movedAt, 0);
-        _refusedMove(
-            0, 0, NO_END, abi.encodePacked(IConsent.NothingToMove.selector)
-        );
+        _refusedMove(0, 0, NO_END, abi.encodePacked(IConsent.NothingToMove.selector));
     }
 
     function test_move_refuses_what_has_not_ended_or_is_not_its_own() public {
         bytes32 live = grant(patient, termsFor(patient, doctor, "1", 1, 0));
         bytes32 foreign = grant(other, termsFor(other, doctor, "1", 1, 0));
         vm.warp(START + 1 days - 1);
-        _refusedMove(
-            1, _one(live), abi.encodeWithSelector(IConsent.GrantNotExpired.selector, live)
-        );
+        _refusedMove(1, _one(live), abi.encodeWithSelector(IConsent.GrantNotExpired.selector, live));
         vm.warp(START + 1 days);
         _refusedMove(
             1, _one(foreign), abi.encodeWithSelector(IConsent.NotSubject.selector, other.subject)
@@ -294,9 +274,7 @@ contract ConsentRevokeTest is Fixture {
     function test_only_a_subject_moves_and_only_its_own() public {
         address[3] memory senders = [stranger, removedDevice(patient), operator.addr];
         for (uint256 i; i < senders.length; ++i) {
-            vm.expectRevert(
-                abi.encodeWithSelector(IConsent.NotSubject.selector, bytes32(0))
-            );
+            vm.expectRevert(abi.encodeWithSelector(IConsent.NotSubject.selector, bytes32(0)));
             vm.prank(senders[i]);
             consent.moveEpochs(1, 0, NO_END, new bytes32[](0));
         }
@@ -314,9 +292,7 @@ contract ConsentRevokeTest is Fixture {
         bytes32 slot = keccak256(abi.encode(patient.subject, uint256(0)));
         uint256 epochs = uint256(type(uint16).max) << 32;
         vm.store(address(consent), slot, bytes32(epochs));
-        _refusedMove(
-            6, epochs, NO_END, abi.encodeWithSelector(IConsent.EpochExhausted.selector, 2)
-        );
+        _refusedMove(6, epochs, NO_END, abi.encodeWithSelector(IConsent.EpochExhausted.selector, 2));
         vm.prank(patient.device.addr);
         consent.moveEpochs(0xfffb, epochs, NO_END, new bytes32[](0));
         assertEq(epochAt(patient.subject, 2), type(uint16).max);

@@ -53,8 +53,7 @@ contract DirectoryKeysTest is Fixture {
     function test_refuses_a_removed_device_for_ever() public {
         Actor memory device = makeActor("patient removed device");
         assertEq(device.addr, gone);
-        bytes memory refusal =
-            abi.encodeWithSelector(IDirectory.AddressTaken.selector, device.addr);
+        bytes memory refusal = abi.encodeWithSelector(IDirectory.AddressTaken.selector, device.addr);
         _add(patient, device, refusal);
         _add(other, device, refusal);
     }
@@ -107,8 +106,7 @@ contract DirectoryKeysTest is Fixture {
         bytes memory signed = signDevice(device.key, patient.subject, device.addr);
         address[5] memory senders = _notRoots();
         for (uint256 i; i < senders.length; ++i) {
-            bytes memory refusal =
-                abi.encodeWithSelector(IDirectory.NotRoot.selector, senders[i]);
+            bytes memory refusal = abi.encodeWithSelector(IDirectory.NotRoot.selector, senders[i]);
             vm.expectRevert(refusal);
             vm.prank(senders[i]);
             directory.addDevice(device.addr, signed);
@@ -199,8 +197,7 @@ contract DirectoryKeysTest is Fixture {
     function test_only_the_root_changes_key_bundle_and_home() public {
         address[5] memory senders = _notRoots();
         for (uint256 i; i < senders.length; ++i) {
-            bytes memory refusal =
-                abi.encodeWithSelector(IDirectory.NotRoot.selector, senders[i]);
+            bytes memory refusal = abi.encodeWithSelector(IDirectory.NotRoot.selector, senders[i]);
             vm.expectRevert(refusal);
             vm.prank(senders[i]);
             directory.setKeyBundle("bundle", 0);
@@ -213,9 +210,7 @@ contract DirectoryKeysTest is Fixture {
     function test_strangers_and_removed_devices_change_no_profile() public {
         address[3] memory senders = [stranger, gone, operator.addr];
         for (uint256 i; i < senders.length; ++i) {
-            vm.expectRevert(
-                abi.encodeWithSelector(IDirectory.NotRegistered.selector, senders[i])
-            );
+            vm.expectRevert(abi.encodeWithSelector(IDirectory.NotRegistered.selector, senders[i]));
             vm.prank(senders[i]);
             directory.setProfile("profile");
         }
@@ -224,8 +219,7 @@ contract DirectoryKeysTest is Fixture {
     // ---- helpers ----------------------------------------------------------------------------
 
     function _notRoots() private view returns (address[5] memory) {
-        return
-            [stranger, gone, operator.addr, patient.device.addr, administrator.device.addr];
+        return [stranger, gone, operator.addr, patient.device.addr, administrator.device.addr];
     }
 
     function _add(Person memory who, Actor memory device, bytes memory refusal) private {

@@ -86,14 +86,10 @@ contract DirectoryRegisterTest is Fixture {
     }
 
     function test_first_administrator_is_approved_and_later_ones_are_pending() public {
-        assertStatus(
-            register("first", IDirectory.Kind.Administrator), IDirectory.Status.Approved
-        );
+        assertStatus(register("first", IDirectory.Kind.Administrator), IDirectory.Status.Approved);
         assertEq(directory.administrators(), 1);
         assertEq(directory.electorate(), 1);
-        assertStatus(
-            register("second", IDirectory.Kind.Administrator), IDirectory.Status.Pending
-        );
+        assertStatus(register("second", IDirectory.Kind.Administrator), IDirectory.Status.Pending);
         assertEq(directory.administrators(), 1);
         assertEq(directory.electorate(), 1);
     }
@@ -154,9 +150,7 @@ contract DirectoryRegisterTest is Fixture {
             who,
             voucher,
             operator.key,
-            abi.encodeWithSelector(
-                IDirectory.VoucherSignatureWrong.selector, bytes32("another")
-            )
+            abi.encodeWithSelector(IDirectory.VoucherSignatureWrong.selector, bytes32("another"))
         );
     }
 
@@ -253,9 +247,7 @@ contract DirectoryRegisterTest is Fixture {
     function test_refuses_kind_none() public {
         Person memory who = person("nobody");
         IDirectory.Voucher memory voucher = voucherFor(IDirectory.Kind.None, who.root.addr);
-        _registerWith(
-            who, voucher, operator.key, abi.encodePacked(IDirectory.KindMissing.selector)
-        );
+        _registerWith(who, voucher, operator.key, abi.encodePacked(IDirectory.KindMissing.selector));
     }
 
     function test_refuses_a_missing_key_bundle() public {
@@ -284,9 +276,7 @@ contract DirectoryRegisterTest is Fixture {
         Actor memory fresh = other.root;
         other.root = who.device;
         other.subject = keccak256(abi.encode(who.device.addr, salt("another")));
-        _register(
-            other, registrationOf(other), IDirectory.Kind.Patient, _taken(who.device.addr)
-        );
+        _register(other, registrationOf(other), IDirectory.Kind.Patient, _taken(who.device.addr));
 
         other.root = fresh;
         other.subject = keccak256(abi.encode(fresh.addr, salt("another")));
@@ -303,9 +293,7 @@ contract DirectoryRegisterTest is Fixture {
         Person memory other = person("another");
         other.root = who.device;
         other.subject = keccak256(abi.encode(who.device.addr, salt("another")));
-        _register(
-            other, registrationOf(other), IDirectory.Kind.Patient, _taken(who.device.addr)
-        );
+        _register(other, registrationOf(other), IDirectory.Kind.Patient, _taken(who.device.addr));
     }
 
     function test_refuses_a_device_that_did_not_sign() public {

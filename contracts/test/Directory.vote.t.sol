@@ -70,9 +70,7 @@ contract DirectoryVoteTest is Fixture {
         vm.prank(pending.device.addr);
         directory.submitApplication(0);
         vm.expectRevert(
-            abi.encodeWithSelector(
-                IDirectory.KindCannotApply.selector, IDirectory.Kind.Patient
-            )
+            abi.encodeWithSelector(IDirectory.KindCannotApply.selector, IDirectory.Kind.Patient)
         );
         vm.prank(patient.device.addr);
         directory.submitApplication("credentials");
@@ -89,9 +87,7 @@ contract DirectoryVoteTest is Fixture {
 
     function test_every_decision_at_threshold_one() public {
         vm.expectEmit(address(directory));
-        emit IDirectory.Voted(
-            pending.subject, first.subject, IDirectory.Decision.Approve, 0, 1
-        );
+        emit IDirectory.Voted(pending.subject, first.subject, IDirectory.Decision.Approve, 0, 1);
         vm.expectEmit(address(directory));
         emit IDirectory.StatusChanged(pending.subject, IDirectory.Status.Approved, 0);
         vote(first, pending, IDirectory.Decision.Approve, 0);
@@ -115,9 +111,7 @@ contract DirectoryVoteTest is Fixture {
         _threshold(2);
         vote(first, pending, IDirectory.Decision.Approve, 0);
         assertStatus(pending, IDirectory.Status.Pending);
-        vm.expectRevert(
-            abi.encodeWithSelector(IDirectory.AlreadyVoted.selector, first.subject)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IDirectory.AlreadyVoted.selector, first.subject));
         vm.prank(first.root.addr);
         directory.vote(pending.subject, IDirectory.Decision.Approve, 0);
         assertStatus(pending, IDirectory.Status.Pending);
@@ -312,9 +306,7 @@ contract DirectoryVoteTest is Fixture {
         vm.prank(first.device.addr);
         directory.voteThreshold(1);
         assertEq(directory.threshold(), 2);
-        vm.expectRevert(
-            abi.encodeWithSelector(IDirectory.AlreadyVoted.selector, first.subject)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IDirectory.AlreadyVoted.selector, first.subject));
         vm.prank(first.root.addr);
         directory.voteThreshold(1);
         vm.prank(first.device.addr);

@@ -33,16 +33,7 @@ contract RecordsTest is Fixture {
             bytes32 record = _record(patient, item);
             vm.expectEmit(address(records));
             emit IRecords.Anchored(
-                patient.subject,
-                record,
-                patient.subject,
-                lane,
-                1,
-                1,
-                0,
-                false,
-                item.commitment,
-                0
+                patient.subject, record, patient.subject, lane, 1, 1, 0, false, item.commitment, 0
             );
             anchor(patient, patient, item);
             assertEq(records.wordOf(record), wordFor(patient, item));
@@ -258,9 +249,7 @@ contract RecordsTest is Fixture {
     function testFuzz_lane_out_of_range(uint8 lane) public {
         IRecords.Anchor memory item = anchorOf(patient, "note", 0);
         item.lane = uint8(bound(lane, 16, 255));
-        _refused(
-            patient, item, abi.encodeWithSelector(IRecords.LaneOutOfRange.selector, item.lane)
-        );
+        _refused(patient, item, abi.encodeWithSelector(IRecords.LaneOutOfRange.selector, item.lane));
     }
 
     // ---- epochs, freshness, deadline --------------------------------------------------------

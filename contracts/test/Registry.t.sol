@@ -35,9 +35,7 @@ contract RegistryTest is Fixture {
     }
 
     function test_unknown_name() public {
-        vm.expectRevert(
-            abi.encodeWithSelector(IRegistry.UnknownName.selector, bytes32("nothing"))
-        );
+        vm.expectRevert(abi.encodeWithSelector(IRegistry.UnknownName.selector, bytes32("nothing")));
         registry.addressOf("nothing");
     }
 
@@ -68,9 +66,7 @@ contract RegistryTest is Fixture {
 
     function test_a_pointer_moves_after_the_delay() public {
         vm.expectEmit(address(registry));
-        emit IRegistry.PointerProposed(
-            DIRECTORY_NAME, address(consent), first.subject, 1
-        );
+        emit IRegistry.PointerProposed(DIRECTORY_NAME, address(consent), first.subject, 1);
         vm.expectEmit(address(registry));
         emit IRegistry.PointerScheduled(DIRECTORY_NAME, address(consent), ETA);
         _propose(first, address(consent));
@@ -88,18 +84,14 @@ contract RegistryTest is Fixture {
         assertEq(registry.addressOf(DIRECTORY_NAME), address(consent));
         assertEq(registry.pointerOf(DIRECTORY_NAME).version, 2);
         assertEq(registry.pointerOf(DIRECTORY_NAME).proposed, address(0));
-        vm.expectRevert(
-            abi.encodeWithSelector(IRegistry.NotScheduled.selector, DIRECTORY_NAME)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IRegistry.NotScheduled.selector, DIRECTORY_NAME));
         registry.activate(DIRECTORY_NAME);
     }
 
     function test_a_new_name_starts_at_version_one() public {
         vm.prank(first.root.addr);
         registry.propose("new", address(consent));
-        vm.expectRevert(
-            abi.encodeWithSelector(IRegistry.UnknownName.selector, bytes32("new"))
-        );
+        vm.expectRevert(abi.encodeWithSelector(IRegistry.UnknownName.selector, bytes32("new")));
         registry.addressOf("new");
         vm.warp(ETA);
         registry.activate("new");
@@ -157,13 +149,9 @@ contract RegistryTest is Fixture {
         vm.warp(ETA + 1);
         vm.prank(third.device.addr);
         registry.cancel(DIRECTORY_NAME);
-        vm.expectRevert(
-            abi.encodeWithSelector(IRegistry.NotScheduled.selector, DIRECTORY_NAME)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IRegistry.NotScheduled.selector, DIRECTORY_NAME));
         registry.activate(DIRECTORY_NAME);
-        vm.expectRevert(
-            abi.encodeWithSelector(IRegistry.NothingProposed.selector, DIRECTORY_NAME)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IRegistry.NothingProposed.selector, DIRECTORY_NAME));
         vm.prank(third.device.addr);
         registry.cancel(DIRECTORY_NAME);
         assertEq(registry.pointerOf(DIRECTORY_NAME).version, 1);
@@ -220,9 +208,7 @@ contract RegistryTest is Fixture {
             abi.encodeWithSelector(IRegistry.TargetMissing.selector, DIRECTORY_NAME)
         );
         _refusedProposal(
-            sender,
-            stranger,
-            abi.encodeWithSelector(IRegistry.TargetNotContract.selector, stranger)
+            sender, stranger, abi.encodeWithSelector(IRegistry.TargetNotContract.selector, stranger)
         );
         _refusedProposal(
             sender,
@@ -257,9 +243,7 @@ contract RegistryTest is Fixture {
 
     function _notScheduled() private {
         assertEq(registry.pointerOf(DIRECTORY_NAME).eta, 0);
-        vm.expectRevert(
-            abi.encodeWithSelector(IRegistry.NotScheduled.selector, DIRECTORY_NAME)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IRegistry.NotScheduled.selector, DIRECTORY_NAME));
         registry.activate(DIRECTORY_NAME);
     }
 
