@@ -72,9 +72,10 @@ pub fn unreadable(error: &FhirError) -> Issue {
         FhirError::TooLarge { .. } | FhirError::TooManyEntries { .. } => {
             (String::new(), IssueCode::TooLong)
         }
-        FhirError::NotUtf8 { .. } | FhirError::Json { .. } | FhirError::SeveralPatients { .. } => {
-            (String::new(), IssueCode::Invalid)
-        }
+        FhirError::NotUtf8 { .. }
+        | FhirError::Json { .. }
+        | FhirError::SeveralPatients { .. }
+        | FhirError::BadOption { .. } => (String::new(), IssueCode::Invalid),
     };
     Issue::error(path, code, error.to_string())
 }

@@ -53,4 +53,12 @@ pub enum FhirError {
         /// How many Patient resources or references to different patients there are.
         count: usize,
     },
+    /// An option of the generator that makes no sense.
+    #[error("{field}: {what}")]
+    BadOption {
+        /// The option.
+        field: &'static str,
+        /// What is wrong with it.
+        what: &'static str,
+    },
 }

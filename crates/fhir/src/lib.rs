@@ -28,6 +28,8 @@ mod issue;
 
 mod check;
 mod classify;
+#[cfg(feature = "generate")]
+mod generate;
 mod person;
 mod view;
 mod when;
@@ -37,6 +39,8 @@ pub use check::{MAX_ISSUES, check, check_bundle_frame, check_resource, unreadabl
 pub use classify::classify;
 pub use document::{Bundle, Document, Entry, MAX_ENTRIES, Resource, ndjson_lines, read_document};
 pub use error::FhirError;
+#[cfg(feature = "generate")]
+pub use generate::{GenerateOptions, MAX_RESOURCES, Story, SyntheticPerson, generate};
 pub use issue::{Issue, IssueCode, Severity, operation_outcome};
 pub use json::{MAX_DEPTH, MAX_DOCUMENT_BYTES, MAX_MEMBERS, Node};
 pub use person::{Likeness, Person, bundle_person, patient_refs, resource_person};

@@ -184,10 +184,10 @@ pub fn bundle_person(bundle: &Bundle<'_>) -> Result<Option<Person>, FhirError> {
             .or(person.reference);
         patients.push(person);
     }
-    if bundle.bundle_type() == Some("document") {
-        if let Some(person) = document_subject(bundle, &patients) {
-            return Ok(Some(person));
-        }
+    if bundle.bundle_type() == Some("document")
+        && let Some(person) = document_subject(bundle, &patients)
+    {
+        return Ok(Some(person));
     }
     let mut distinct: Vec<Person> = Vec::new();
     for person in patients {

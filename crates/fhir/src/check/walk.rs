@@ -113,6 +113,13 @@ impl Walk<'_> {
                 is_contained: false,
             },
         };
+        if node
+            .str("id")
+            .is_some_and(|id| !id.is_empty() && !fhirkit::primitive::is_id(id))
+        {
+            let message = "not a valid id: 1 to 64 letters, digits, hyphens and dots";
+            self.report(&path.key("id"), IssueCode::Value, message);
+        }
         invariants::resource(self, node, path, inside);
         for (key, value) in node.members() {
             self.member(value, &path.key(key), inside);

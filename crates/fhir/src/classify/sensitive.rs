@@ -182,12 +182,12 @@ pub(super) fn by_content(node: &Node<'_>) -> Option<Category> {
 
 /// Genetics before sexual health before mental health.
 fn strongest(found: impl Iterator<Item = Category>) -> Option<Category> {
-    let rank = |category: &Category| match category {
-        Category::Genetics => 0,
-        Category::SexualHealth => 1,
-        _ => 2,
-    };
-    found.min_by_key(rank)
+    const RANKED: [Category; 3] = [
+        Category::Genetics,
+        Category::SexualHealth,
+        Category::MentalHealth,
+    ];
+    found.min_by_key(|category| RANKED.iter().position(|ranked| ranked == category))
 }
 
 fn concept(node: &Node<'_>) -> Option<Category> {

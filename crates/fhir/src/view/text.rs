@@ -95,10 +95,10 @@ impl<'n, 's> Words<'n, 's> {
     pub(super) fn all(&self, node: &Node<'_>, path: &str) -> Option<String> {
         let mut shown: Vec<String> = Vec::new();
         for value in find(node, path) {
-            if let Some(text) = self.show(value) {
-                if !shown.contains(&text) {
-                    shown.push(text);
-                }
+            if let Some(text) = self.show(value)
+                && !shown.contains(&text)
+            {
+                shown.push(text);
             }
         }
         (!shown.is_empty()).then(|| cut(&shown.join("\n"), MAX_NOTE_CHARS))

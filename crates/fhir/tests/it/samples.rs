@@ -12,7 +12,30 @@ use carechain_fhir::{
 };
 
 /// HL7's examples that really break R4, each with the element at fault.
-const FAULTY_EXAMPLES: &[(&str, &str)] = &[];
+const FAULTY_EXAMPLES: &[(&str, &str)] = &[
+    // Its performer is an Encounter, which R4 does not allow there.
+    (
+        "observation-example-clinical-gender.json",
+        "Observation.performer[0].reference",
+    ),
+];
+
+/// Patient summaries that really break R4, each with the elements at fault.
+const FAULTY_SUMMARIES: &[(&str, &[&str])] = &[
+    // Version ids with colons; contained requests without their subject; contained resources that
+    // nothing points at.
+    (
+        "CA_VeroSource_buddy_bear.json",
+        &[
+            "contained[0]",
+            "contained[0].subject",
+            "contained[1]",
+            "meta.versionId",
+        ],
+    ),
+    // Narratives of several div elements where one is the rule.
+    ("NL_Curavista_01.json", &["text.div"]),
+];
 
 fn folder(name: &str) -> Option<PathBuf> {
     let root = std::env::var_os("CARECHAIN_SAMPLES").map_or_else(
@@ -164,20 +187,36 @@ fn published_examples_are_accepted() {
 
 #[test]
 fn patient_summaries_are_accepted() {
-    let mut refused = Vec::new();
+    let mut refused: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (name, bytes) in files("ips") {
-        refused.extend(
-            errors(&bytes)
-                .into_iter()
-                .map(|issue| format!("{name}: {issue}")),
-        );
+        for issue in errors(&bytes) {
+            println!("{name}: {issue}");
+            // `Bundle.entry[3].resource.meta.versionId` as `meta.versionId`, and so on.
+            let path = issue
+                .path
+                .split_once(".resource.")
+                .map_or("", |(_, path)| path);
+            let path = path
+                .split_once("section[")
+                .map_or(path, |(_, path)| &path[3..]);
+            refused
+                .entry(name.clone())
+                .or_default()
+                .insert(path.to_owned());
+        }
     }
-    assert!(
-        refused.is_empty(),
-        "{} issues:\n{}",
-        refused.len(),
-        refused.join("\n")
-    );
+    if folder("ips").is_some() {
+        let known: BTreeMap<String, BTreeSet<String>> = FAULTY_SUMMARIES
+            .iter()
+            .map(|(name, paths)| {
+                (
+                    (*name).to_owned(),
+                    paths.iter().map(|p| (*p).to_owned()).collect(),
+                )
+            })
+            .collect();
+        assert_eq!(refused, known);
+    }
 }
 
 #[test]
@@ -238,6 +277,7 @@ fn every_sample_has_a_category_a_date_and_a_view() {
         "Consent",
         "CareTeam",
         "CarePlan",
+        "Goal",
     ];
     let mut seen = BTreeSet::new();
     let mut undated = BTreeMap::new();
