@@ -1,0 +1,244 @@
+//! Connections and conversions: one writer, a few readers, and the types that SQL has not.
+//!
+//! The SQL elsewhere keeps to what SQLite and PostgreSQL share; what is SQLite's own is here and in the migrations.
+
+use std::path::Path;
+use std::time::Duration;
+
+use alloy_primitives::{Address, B256};
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Row, SqlitePool};
+
+use crate::VaultError;
+
+/// The database in use.
+pub(crate) type Db = sqlx::Sqlite;
+/// A transaction of the writer.
+pub(crate) type Tx = sqlx::Transaction<'static, Db>;
+
+/// Connections that read at the same time.
+const READERS: u32 = 4;
+/// How long a statement waits for a lock of another process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a caller waits for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Rows in one multi-row statement: below SQLite's 32,766 parameters for every table here.
+pub(crate) const CHUNK_ROWS: usize = 256;
+
+/// A database file with its connections.
+#[derive(Debug)]
+pub(crate) struct Sql {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl Sql {
+    /// Opens or makes the database and brings its schema up to date.
+    pub(crate) async fn open(path: &Path, migrator: &Migrator) -> Result<Sql, VaultError> {
+        let name = path.display().to_string();
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|source| VaultError::Folder {
+                path: name.clone(),
+                source,
+            })?;
+        }
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            // What is deleted is overwritten, so that an erased key is not found in a free page.
+            .pragma("secure_delete", "ON")
+            .disable_statement_logging();
+        let open = |source| VaultError::Open {
+            path: name.clone(),
+            source,
+        };
+        let pool = |count| {
+            SqlitePoolOptions::new()
+                .max_connections(count)
+                .min_connections(1)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .idle_timeout(None)
+                .max_lifetime(None)
+        };
+        let writer = pool(1).connect_with(options.clone()).await.map_err(open)?;
+        restrict(path)?;
+        migrator.run(&writer).await.map_err(|source| match source {
+            MigrateError::VersionMissing(found) => VaultError::Newer {
+                path: name.clone(),
+                found,
+            },
+            source => VaultError::Migrate {
+                path: name.clone(),
+                source,
+            },
+        })?;
+        let readers = pool(READERS)
+            .connect_with(options.pragma("query_only", "ON"))
+            .await
+            .map_err(open)?;
+        Ok(Sql { writer, readers })
+    }
+
+    /// Connections for queries that change nothing.
+    pub(crate) fn read(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// The one connection that writes.
+    pub(crate) fn write(&self) -> &SqlitePool {
+        &self.writer
+    }
+
+    /// Begins a transaction of the writer; dropped without a commit, it is undone.
+    pub(crate) async fn begin(&self, doing: &'static str) -> Result<Tx, VaultError> {
+        self.writer.begin().await.map_err(VaultError::sql(doing))
+    }
+
+    /// Moves the write-ahead log into the database and empties it, so that nothing deleted lingers there.
+    pub(crate) async fn truncate_log(&self) -> Result<(), VaultError> {
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+            .execute(&self.writer)
+            .await
+            .map_err(VaultError::sql("empty the write-ahead log"))?;
+        Ok(())
+    }
+
+    /// Waits for running statements and closes all connections.
+    pub(crate) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// Only the owner of the process reads the file.
+#[cfg(unix)]
+fn restrict(path: &Path) -> Result<(), VaultError> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(|source| {
+        VaultError::Folder {
+            path: path.display().to_string(),
+            source,
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn restrict(_path: &Path) -> Result<(), VaultError> {
+    Ok(())
+}
+
+/// A number as SQL keeps it.
+pub(crate) fn int(what: &'static str, value: u64) -> Result<i64, VaultError> {
+    i64::try_from(value).map_err(|_| VaultError::TooLarge {
+        what,
+        limit: i64::MAX as u64,
+    })
+}
+
+/// `at` less `seconds`, as SQL keeps it.
+pub(crate) fn before(at: u64, seconds: u64) -> i64 {
+    i64::try_from(at.saturating_sub(seconds)).unwrap_or(i64::MAX)
+}
+
+/// Refuses a value over its bound.
+pub(crate) fn bounded(what: &'static str, size: usize, limit: usize) -> Result<(), VaultError> {
+    if size > limit {
+        return Err(VaultError::TooLarge {
+            what,
+            limit: limit as u64,
+        });
+    }
+    Ok(())
+}
+
+/// Reads columns of a row by position, naming what is malformed.
+pub(crate) struct Columns<'r>(pub(crate) &'r SqliteRow);
+
+impl Columns<'_> {
+    fn fault(what: &'static str) -> impl FnOnce(sqlx::Error) -> VaultError {
+        move |_| VaultError::Malformed { what }
+    }
+
+    /// 32 bytes.
+    pub(crate) fn id<T: From<[u8; 32]>>(
+        &self,
+        at: usize,
+        what: &'static str,
+    ) -> Result<T, VaultError> {
+        let bytes: &[u8] = self.0.try_get(at).map_err(Self::fault(what))?;
+        let bytes: [u8; 32] = bytes
+            .try_into()
+            .map_err(|_| VaultError::Malformed { what })?;
+        Ok(T::from(bytes))
+    }
+
+    /// 32 bytes or none.
+    pub(crate) fn maybe_id<T: From<[u8; 32]>>(
+        &self,
+        at: usize,
+        what: &'static str,
+    ) -> Result<Option<T>, VaultError> {
+        let bytes: Option<&[u8]> = self.0.try_get(at).map_err(Self::fault(what))?;
+        let Some(bytes) = bytes else { return Ok(None) };
+        let bytes: [u8; 32] = bytes
+            .try_into()
+            .map_err(|_| VaultError::Malformed { what })?;
+        Ok(Some(T::from(bytes)))
+    }
+
+    /// A hash.
+    pub(crate) fn hash(&self, at: usize, what: &'static str) -> Result<B256, VaultError> {
+        self.id::<[u8; 32]>(at, what).map(B256::from)
+    }
+
+    /// An address.
+    pub(crate) fn address(&self, at: usize, what: &'static str) -> Result<Address, VaultError> {
+        let bytes: &[u8] = self.0.try_get(at).map_err(Self::fault(what))?;
+        Address::try_from(bytes).map_err(|_| VaultError::Malformed { what })
+    }
+
+    /// A number of the width asked for.
+    pub(crate) fn number<T: TryFrom<i64>>(
+        &self,
+        at: usize,
+        what: &'static str,
+    ) -> Result<T, VaultError> {
+        let value: i64 = self.0.try_get(at).map_err(Self::fault(what))?;
+        T::try_from(value).map_err(|_| VaultError::Malformed { what })
+    }
+
+    /// A number or none.
+    pub(crate) fn maybe_number(
+        &self,
+        at: usize,
+        what: &'static str,
+    ) -> Result<Option<i64>, VaultError> {
+        self.0.try_get(at).map_err(Self::fault(what))
+    }
+
+    /// Bytes.
+    pub(crate) fn bytes(&self, at: usize, what: &'static str) -> Result<&[u8], VaultError> {
+        self.0.try_get(at).map_err(Self::fault(what))
+    }
+
+    /// Bytes or none.
+    pub(crate) fn maybe_bytes(
+        &self,
+        at: usize,
+        what: &'static str,
+    ) -> Result<Option<&[u8]>, VaultError> {
+        self.0.try_get(at).map_err(Self::fault(what))
+    }
+
+    /// Text.
+    pub(crate) fn text(&self, at: usize, what: &'static str) -> Result<&str, VaultError> {
+        self.0.try_get(at).map_err(Self::fault(what))
+    }
+}
