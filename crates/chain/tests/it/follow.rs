@@ -8,6 +8,8 @@ use crate::{
     wallet::Wallet,
 };
 
+type Change = fn(&mut Header);
+
 fn follower(dir: &std::path::Path) -> Chain {
     let mut config = config(dir);
     config.validator_key = None;
@@ -63,7 +65,7 @@ async fn a_follower_refuses_what_does_not_hold() {
     let swapped = other.commit(&first, second_certificate.unwrap());
     assert!(matches!(swapped, Err(ChainError::BadCertificate { .. })));
 
-    let changes: [(&str, fn(&mut Header)); 8] = [
+    let changes: [(&str, Change); 8] = [
         ("state_root", |h| h.state_root.0[0] ^= 1),
         ("receipts_root", |h| h.receipts_root.0[0] ^= 1),
         ("gas_used", |h| h.gas_used += 1),

@@ -10,16 +10,9 @@ use crate::{
     wallet::{CHAIN_ID, Wallet},
 };
 
-#[tokio::test(flavor = "multi_thread")]
-async fn refusals_have_codes_and_names() {
-    let node = Node::start();
-    let client = Client::on(&node).await;
-    let wallet = Wallet::new("a");
-    node.send(&wallet.call(0, Address::ZERO, b""))
-        .await
-        .unwrap();
-    let low = hex(&wallet.call(0, Address::repeat_byte(1), b""));
-    let cases = [
+/// A method, its parameters, the code it is refused with, and what the message names.
+fn refused(low: &str) -> Vec<(&'static str, Value, i64, &'static str)> {
+    vec![
         (
             "eth_sendRawTransaction",
             json!([low]),
@@ -70,8 +63,19 @@ async fn refusals_have_codes_and_names() {
             -32601,
             "Method not found",
         ),
-    ];
-    for (method, params, code, part) in cases {
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_have_codes_and_names() {
+    let node = Node::start();
+    let client = Client::on(&node).await;
+    let wallet = Wallet::new("a");
+    node.send(&wallet.call(0, Address::ZERO, b""))
+        .await
+        .unwrap();
+    let low = hex(&wallet.call(0, Address::repeat_byte(1), b""));
+    for (method, params, code, part) in refused(&low) {
         let error = client.ask(method, params).await.unwrap_err();
         assert_eq!(error["code"], code, "{method}: {error}");
         assert!(

@@ -13,10 +13,9 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_deploys_calls_and_reads() {
+async fn a_client_learns_the_chain() {
     let node = Node::start();
     let client = Client::on(&node).await;
-    let wallet = Wallet::new("a");
     assert_eq!(
         client.ask("eth_chainId", json!([])).await.unwrap(),
         format!("{CHAIN_ID:#x}")
@@ -38,6 +37,13 @@ async fn a_client_deploys_calls_and_reads() {
             "{method}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_deploys_and_calls() {
+    let node = Node::start();
+    let client = Client::on(&node).await;
+    let wallet = Wallet::new("a");
     let estimate = client
         .ask(
             "eth_estimateGas",
@@ -79,6 +85,41 @@ async fn a_client_deploys_calls_and_reads() {
         (Some(2), wallet.address)
     );
 
+    let count: B256 = client
+        .get("eth_getStorageAt", json!([counter, "0x0", "latest"]))
+        .await;
+    assert_eq!(U256::from_be_bytes(count.0), U256::from(1));
+    let code: Bytes = client.get("eth_getCode", json!([counter, "latest"])).await;
+    assert_eq!(code, Bytes::from_static(crate::wallet::COUNTER_RUNTIME));
+    let called: B256 = client
+        .get(
+            "eth_call",
+            json!([{ "to": counter }, { "blockHash": tx.block_hash }]),
+        )
+        .await;
+    assert_eq!(called, count);
+    let earlier: B256 = client
+        .get("eth_call", json!([{ "to": counter }, "0x1"]))
+        .await;
+    assert_eq!(earlier, B256::ZERO);
+    let nonce = client
+        .ask(
+            "eth_getTransactionCount",
+            json!([wallet.address, "pending"]),
+        )
+        .await;
+    assert_eq!(nonce.unwrap(), "0x2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blocks_and_receipts_are_whole() {
+    let node = Node::start();
+    let client = Client::on(&node).await;
+    let counter = node.deploy_counter().await;
+    let receipt = node
+        .send(&Wallet::new("a").call(0, counter, b"x"))
+        .await
+        .unwrap();
     let block: Block = client
         .get("eth_getBlockByNumber", json!(["latest", true]))
         .await;
@@ -113,31 +154,6 @@ async fn a_client_deploys_calls_and_reads() {
             .unwrap(),
         Value::Null
     );
-
-    let count: B256 = client
-        .get("eth_getStorageAt", json!([counter, "0x0", "latest"]))
-        .await;
-    assert_eq!(U256::from_be_bytes(count.0), U256::from(1));
-    let code: Bytes = client.get("eth_getCode", json!([counter, "latest"])).await;
-    assert_eq!(code, Bytes::from_static(crate::wallet::COUNTER_RUNTIME));
-    let called: B256 = client
-        .get(
-            "eth_call",
-            json!([{ "to": counter }, { "blockHash": block.header.hash }]),
-        )
-        .await;
-    assert_eq!(called, count);
-    let earlier: B256 = client
-        .get("eth_call", json!([{ "to": counter }, "0x1"]))
-        .await;
-    assert_eq!(earlier, B256::ZERO);
-    let nonce = client
-        .ask(
-            "eth_getTransactionCount",
-            json!([wallet.address, "pending"]),
-        )
-        .await;
-    assert_eq!(nonce.unwrap(), "0x2");
 }
 
 #[tokio::test(flavor = "multi_thread")]
