@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn every_draw_is_a_permutation_and_inverts() {
         for seed in 0..200u8 {
-            let bytes = core::array::from_fn(|i| seed.wrapping_mul(31).wrapping_add(i as u8 * 7));
+            let bytes = core::array::from_fn(|i| seed.wrapping_mul(31).wrapping_add((i * 7) as u8));
             let lanes = LanePermutation::from_bytes(&bytes);
             let mut mask = 0;
             for category in 0..16 {
