@@ -158,6 +158,14 @@ mod tests {
             a.bundle_json,
             generate(8, &options(300, None)).unwrap().bundle_json
         );
+        // FNV-1a of the bytes: what was made once is made again, in every build.
+        let hash = a
+            .bundle_json
+            .iter()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+            });
+        assert_eq!(hash, 14_529_990_471_738_717_086);
     }
 
     #[test]

@@ -58,6 +58,19 @@ pub struct Row {
     pub label: String,
     /// The value as plain text, possibly of several lines.
     pub value: String,
+    /// The literal references that the value stands for, such as `urn:uuid:..` or `Patient/1`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<String>,
+}
+
+impl Row {
+    fn new(label: impl Into<String>, value: impl Into<String>) -> Row {
+        Row {
+            label: label.into(),
+            value: value.into(),
+            links: Vec::new(),
+        }
+    }
 }
 
 /// The human view of `resource`.
@@ -132,8 +145,8 @@ fn rows(words: &Words<'_, '_>, node: &Node<'_>, wanted: &[(&str, &str)]) -> Vec<
     let row = |(label, element): &(&str, &str)| {
         let value = words.all(node, element)?;
         Some(Row {
-            label: (*label).to_owned(),
-            value,
+            links: text::links(node, element),
+            ..Row::new(*label, value)
         })
     };
     wanted.iter().filter_map(row).collect()
@@ -168,10 +181,7 @@ fn all_rows(words: &Words<'_, '_>, node: &Node<'_>) -> Vec<Row> {
             .filter_map(|item| words.deep(item))
             .collect();
         if !shown.is_empty() {
-            rows.push(Row {
-                label: text::spaced(key),
-                value: shown.join("\n"),
-            });
+            rows.push(Row::new(text::spaced(key), shown.join("\n")));
         }
     }
     rows
@@ -185,13 +195,12 @@ fn bundle_rows(node: &Node<'_>) -> Section {
             .entry(name.unwrap_or("without a resource"))
             .or_default() += 1;
     }
-    let kind = node.str("type").map(|kind| Row {
-        label: "Type".into(),
-        value: kind.to_owned(),
-    });
-    let counted = counts.into_iter().map(|(name, count)| Row {
-        label: text::cut(&text::spaced(name), text::MAX_LABEL_CHARS),
-        value: count.to_string(),
+    let kind = node.str("type").map(|kind| Row::new("Type", kind));
+    let counted = counts.into_iter().map(|(name, count)| {
+        Row::new(
+            text::cut(&text::spaced(name), text::MAX_LABEL_CHARS),
+            count.to_string(),
+        )
     });
     Section {
         heading: None,
@@ -285,5 +294,18 @@ mod tests {
         assert_eq!(value(&view, "Status date"), Some("2020-01-02 10:00:00 Z"));
         assert_eq!(value(&view, "Target"), Some("Patient/1"));
         assert_eq!(value(&view, "Odd"), Some("deep: 1"));
+    }
+
+    #[test]
+    fn references_are_links_not_names() {
+        let view = of(
+            r#"{"resourceType":"MedicationStatement","medicationReference":
+            {"reference":"urn:uuid:1"},"reasonReference":[{"reference":"urn:uuid:2"},
+            {"reference":"Condition/3","display":"Flu"}]}"#,
+        );
+        assert_eq!(view.title, "Medication statement");
+        let row = &view.sections[0].rows[0];
+        assert_eq!(row.value, "another record\nFlu");
+        assert_eq!(row.links, ["urn:uuid:2", "Condition/3"]);
     }
 }

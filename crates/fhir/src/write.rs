@@ -9,6 +9,7 @@ use std::borrow::Cow;
 #[derive(Clone)]
 pub(crate) enum Out {
     /// A number or a boolean, already in JSON's form.
+    #[cfg(feature = "generate")]
     Raw(Cow<'static, str>),
     Str(Cow<'static, str>),
     Arr(Vec<Out>),
@@ -41,6 +42,7 @@ pub(crate) fn to_bytes(value: &Out) -> Vec<u8> {
 
 fn write(value: &Out, out: &mut String) {
     match value {
+        #[cfg(feature = "generate")]
         Out::Raw(text) => out.push_str(text),
         Out::Str(text) => quote(text, out),
         Out::Arr(items) => {

@@ -78,10 +78,7 @@ fn blood_pressure(node: &Node<'_>) -> Option<String> {
 pub(super) fn sections(words: &Words<'_, '_>, node: &Node<'_>) -> Vec<Section> {
     let mut rows = super::rows(words, node, BEFORE);
     if let Some(value) = words.all(node, "value[x]") {
-        rows.push(Row {
-            label: "Value".into(),
-            value,
-        });
+        rows.push(Row::new("Value", value));
     }
     for component in node.list("component").iter().take(MAX_ITEMS) {
         let label = words
@@ -96,10 +93,7 @@ pub(super) fn sections(words: &Words<'_, '_>, node: &Node<'_>) -> Vec<Section> {
                 Some(range) => format!("{value} (reference: {range})"),
                 None => value,
             };
-            rows.push(Row {
-                label: text::cut(&label, text::MAX_LABEL_CHARS),
-                value,
-            });
+            rows.push(Row::new(text::cut(&label, text::MAX_LABEL_CHARS), value));
         }
     }
     rows.extend(super::rows(

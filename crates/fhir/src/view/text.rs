@@ -60,6 +60,22 @@ fn is_choice(key: &str, base: &str) -> bool {
         .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))
 }
 
+/// The literal references among the values at a path, for a reader to follow.
+pub(super) fn links(node: &Node<'_>, path: &str) -> Vec<String> {
+    let references = find(node, path)
+        .into_iter()
+        .filter_map(|value| value.str("reference"));
+    let outward = references.filter(|reference| !reference.starts_with('#'));
+    outward
+        .map(|reference| cut(reference, MAX_LABEL_CHARS))
+        .collect()
+}
+
+/// A reference that has neither a name nor a contained resource to name it.
+fn is_bare_link(node: &Node<'_>) -> bool {
+    node.get("display").is_none() && node.str("reference").is_some_and(|r| !r.starts_with('#'))
+}
+
 /// `text` cut to `max_chars` characters.
 pub(super) fn cut(text: &str, max_chars: usize) -> String {
     match text.char_indices().nth(max_chars) {
@@ -104,9 +120,25 @@ impl<'n, 's> Words<'n, 's> {
         (!shown.is_empty()).then(|| cut(&shown.join("\n"), MAX_NOTE_CHARS))
     }
 
-    /// The first of `paths` that has something to say, on one line.
+    /// The first of `paths` that has something to say, on one line. `path[last]` takes the last of
+    /// a repeating element. References without a name say nothing.
     pub(super) fn first(&self, node: &Node<'_>, paths: &[&str]) -> Option<String> {
-        let text = paths.iter().find_map(|path| self.all(node, path))?;
+        let named = |path: &&str| {
+            let (path, last) = match path.strip_suffix("[last]") {
+                Some(path) => (path, true),
+                None => (*path, false),
+            };
+            let values = find(node, path)
+                .into_iter()
+                .filter(|value| !is_bare_link(value));
+            let mut texts = values.filter_map(|value| self.show(value));
+            if last {
+                texts.next_back()
+            } else {
+                texts.next()
+            }
+        };
+        let text = paths.iter().find_map(named)?;
         let line = text.lines().next().unwrap_or_default();
         Some(cut(line, MAX_LABEL_CHARS))
     }
@@ -253,6 +285,13 @@ impl<'n, 's> Words<'n, 's> {
         let Some(reference) = node.str("reference") else {
             return node.get("identifier").and_then(|id| self.show(id));
         };
+        if reference.starts_with("urn:") {
+            // The name is in the record it points at; the row has the link.
+            return Some(
+                node.str("type")
+                    .map_or_else(|| "another record".to_owned(), spaced),
+            );
+        }
         let Some(id) = reference.strip_prefix('#') else {
             return Some(reference.to_owned());
         };

@@ -209,7 +209,7 @@ pub(super) const LAYOUTS: &[Layout] = &[
     },
     Layout {
         name: "CarePlan",
-        title: &["title", "category", "description"],
+        title: &["title", "category[last]", "description"],
         subtitle: &["status"],
         rows: &[
             ("Status", "status"),
