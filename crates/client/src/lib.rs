@@ -1,1 +1,41 @@
-//! Carechain client.
+//! What a person's device does, the same in a terminal and in a browser.
+//!
+//! Keys never leave it: it seals before it sends and opens after it has checked. It trusts the node for nothing that
+//! it can check: every security-relevant fact passes the chain view (`view`), where a storage proof must lead to a
+//! head that the pinned node key has signed. What a node says that cannot be true has a name: [`Lie`].
+//!
+//! No runtime, no HTTP library, no file, clock or random source is in here: a [`Platform`] brings them. Everything
+//! written goes through an outbox in local storage, so that a crash between any two steps is finished by
+//! [`Device::resume`].
+
+#![forbid(unsafe_code)]
+
+mod platform;
+mod error;
+
+mod cid;
+mod slots;
+mod proof;
+mod facts;
+mod http;
+mod view;
+mod tx;
+
+mod device;
+mod keys;
+mod restore;
+mod sign_in;
+
+mod access;
+mod open;
+mod chart;
+
+pub use chart::{Chart, ChartQuery, ChartRow, RowState};
+pub use device::Device;
+pub use error::{ClientError, Lie};
+pub use facts::{DeviceFact, FreshnessFact, LaneFact, RequestFact, SubjectFact};
+pub use keys::{CreatedKeys, NewKeys, Registration, create_keys};
+pub use platform::{Body, Method, Platform, PlatformError, Request, Response};
+pub use proof::{Head, verify_head};
+pub use restore::{RESTORE_GAP, Restored, restore_keys};
+pub use tx::{Action, Terms};
