@@ -140,7 +140,7 @@ fn envelopes() -> Value {
     let uid = b(0x22);
     let person_tag = seed().roots(0).person_tag(&b(0x11));
     let long: Vec<u8> = (0..9000usize).map(|i| (i * 31 % 251) as u8).collect();
-    let exact = vec![0x5A; 4008 - 12];
+    let nearly = vec![0x5A; 4008 - 12];
     let cases: [(&str, u8, Option<bool>, &[u8]); 4] = [
         (
             "a resource with every field",
@@ -155,7 +155,12 @@ fn envelopes() -> Value {
             CONTENT.as_bytes(),
         ),
         ("three small segments, no metadata", 12, None, &long),
-        ("exactly one small segment", 12, None, &exact),
+        (
+            "padding that begins a second small segment",
+            12,
+            None,
+            &nearly,
+        ),
     ];
     let cases: Vec<Value> = cases
         .into_iter()
