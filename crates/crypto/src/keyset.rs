@@ -8,6 +8,8 @@ mod body;
 mod file;
 mod password;
 
+use core::fmt;
+
 use alloy_primitives::{Address, B256};
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
@@ -107,7 +109,7 @@ impl KeysetHeader {
 }
 
 /// A keyset file, locked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Keyset {
     header: KeysetHeader,
     unlockers: Vec<Unlocker>,
@@ -205,6 +207,16 @@ impl Keyset {
             secrets,
             opened_by,
         })
+    }
+}
+
+/// Shows what is in the clear alone: unlockers would let a reader of logs guess passwords.
+impl fmt::Debug for Keyset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyset")
+            .field("header", &self.header)
+            .field("unlockers", &self.unlockers.len())
+            .finish_non_exhaustive()
     }
 }
 
