@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub enum Category {
     /// What a stranger in an ambulance needs: the emergency summary.
     EmergencySummary = 0,
-    /// Name, birth date, address, relations, insurance membership's person.
+    /// Name, birth date, address and relations.
     Demographics = 1,
     /// Blood pressure, pulse, weight, temperature and other vital signs.
     Vitals = 2,

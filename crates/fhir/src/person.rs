@@ -10,6 +10,11 @@ use crate::json::Node;
 /// Elements that point at the patient a resource is about.
 const PATIENT_ELEMENTS: &[&str] = &["subject", "patient", "beneficiary", "for", "individual"];
 
+/// How many identifiers, names or references of one resource are looked at.
+const MAX_ITEMS: usize = 100;
+/// At how many different patients the count stops.
+const MAX_PATIENTS: usize = 100;
+
 /// A person as a document identifies them. Everything may be missing.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Person {
@@ -105,9 +110,11 @@ pub fn resource_person(resource: &Resource<'_>) -> Option<Person> {
     let identifiers = node
         .list("identifier")
         .iter()
+        .take(MAX_ITEMS)
         .filter_map(|id| Some((id.str("system")?.to_owned(), id.str("value")?.to_owned())))
         .collect();
     let names = node.list("name");
+    let names = &names[..names.len().min(MAX_ITEMS)];
     let lower = |text: &str| text.trim().to_lowercase();
     Some(Person {
         reference: resource.id().map(|id| format!("Patient/{id}")),
@@ -142,7 +149,7 @@ pub fn patient_refs(resource: &Resource<'_>) -> Vec<String> {
         (target_type(reference).or(actor.str("type")) == Some("Patient")).then_some(actor)
     });
     let mut found = Vec::new();
-    for reference in direct.chain(actors).filter_map(patient_ref) {
+    for reference in direct.chain(actors).filter_map(patient_ref).take(MAX_ITEMS) {
         if !found.contains(&reference) {
             found.push(reference);
         }
@@ -196,6 +203,9 @@ pub fn bundle_person(bundle: &Bundle<'_>) -> Result<Option<Person>, FhirError> {
             .any(|known| known.compare(&person) == Likeness::Same)
         {
             distinct.push(person);
+        }
+        if distinct.len() == MAX_PATIENTS {
+            break;
         }
     }
     if distinct.len() > 1 {

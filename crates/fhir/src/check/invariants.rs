@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::dates;
 use super::path::Path;
 use super::walk::{Inside, Walk};
+use super::{dates, references};
 use crate::document::Bundle;
 use crate::issue::{Issue, IssueCode};
 use crate::json::{Node, Value};
@@ -132,6 +132,11 @@ fn contained(walk: &mut Walk<'_>, node: &Node<'_>, path: &Path<'_>, inside: Insi
         return;
     }
     if inside.contained.is_empty() {
+        return;
+    }
+    if inside.contained.len() > references::MAX_CONTAINED {
+        let message = "too many contained resources to look references up in";
+        walk.report(&path.key("contained"), IssueCode::TooLong, message);
         return;
     }
     let mut local = HashSet::new();

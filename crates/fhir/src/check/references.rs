@@ -102,12 +102,18 @@ const TARGETS: &[(&str, &str)] = &[
     ("SupplyDelivery.patient", PATIENT),
 ];
 
+/// How many contained resources references are looked up in; more are an issue of their own.
+pub(super) const MAX_CONTAINED: usize = 1_000;
+
 /// Checks `node` if it is a Reference with a literal reference.
 pub(super) fn check(walk: &mut Walk<'_>, node: &Node<'_>, path: &Path<'_>, inside: Inside<'_, '_>) {
     let Some(reference) = node.str("reference") else {
         return;
     };
     let target = if let Some(id) = reference.strip_prefix('#') {
+        if inside.contained.len() > MAX_CONTAINED {
+            return;
+        }
         let found = inside.contained.iter().find(|c| c.str("id") == Some(id));
         if found.is_none() && !id.is_empty() {
             let message = "points at a contained resource that is not there (ref-1)";

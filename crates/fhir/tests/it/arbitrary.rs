@@ -187,3 +187,85 @@ proptest! {
         }
     }
 }
+
+/// A page's default stack in WebAssembly is 1 MiB: the deepest documents must fit into it.
+#[test]
+fn the_deepest_documents_fit_a_small_stack() {
+    let nest = |open: &str, close: &str, times: usize| {
+        format!(
+            "{}{}{}",
+            open.repeat(times),
+            r#"{"url":"x"}"#,
+            close.repeat(times)
+        )
+    };
+    let documents = [
+        format!(
+            r#"{{"resourceType":"Patient","extension":[{}]}}"#,
+            nest(r#"{"url":"x","extension":["#, "]}", 22)
+        ),
+        format!(
+            r#"{{"resourceType":"Bundle","entry":[{{"resource":{}}}]}}"#,
+            nest(
+                r#"{"resourceType":"Bundle","entry":[{"resource":"#,
+                "}]}",
+                14
+            )
+        ),
+        format!(
+            r#"{{"resourceType":"Questionnaire","item":[{}]}}"#,
+            nest(r#"{"item":["#, "]}", 22)
+        ),
+        format!(
+            r#"{{"resourceType":"Claim","contained":[{}]}}"#,
+            nest(
+                r#"{"resourceType":"ExplanationOfBenefit","contained":["#,
+                "]}",
+                22
+            )
+        ),
+        "[".repeat(100_000),
+    ];
+    let worker = std::thread::Builder::new().stack_size(1024 * 1024);
+    let handle = worker.spawn(move || {
+        for document in &documents {
+            use_everything(document.as_bytes());
+        }
+    });
+    handle.unwrap().join().unwrap();
+}
+
+/// Many of everything costs no more than linear time: this ends at once or not at all.
+#[test]
+fn crowds_are_read_in_linear_time() {
+    const CROWD: usize = 60_000;
+    let crowd = |one: &str| vec![one; CROWD].join(",");
+    let documents = [
+        format!(
+            r##"{{"resourceType":"Patient","contained":[{}],"generalPractitioner":[{}]}}"##,
+            crowd(r#"{"resourceType":"Organization","id":"o"}"#),
+            crowd(r##"{"reference":"#x"}"##)
+        ),
+        format!(
+            r#"{{"resourceType":"Observation","subject":[{}]}}"#,
+            (0..CROWD)
+                .map(|i| format!(r#"{{"reference":"Patient/{i}"}}"#))
+                .collect::<Vec<_>>()
+                .join(",")
+        ),
+        format!(
+            r#"{{"resourceType":"Bundle","entry":[{}]}}"#,
+            (0..CROWD)
+                .map(|i| format!(
+                    r#"{{"resource":{{"resourceType":"Patient","name":[
+                {{"given":["g{i}"]}}]}}}}"#
+                ))
+                .collect::<Vec<_>>()
+                .join(",")
+        ),
+        format!(r#"{{"resourceType":"Patient","name":[{}]}}"#, crowd("{}")),
+    ];
+    for document in &documents {
+        use_everything(document.as_bytes());
+    }
+}
