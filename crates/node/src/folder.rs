@@ -7,6 +7,7 @@
 //! DIR/claim-code    one-time code for the first administrator (0600), gone once used
 //! DIR/contracts.json
 //! DIR/chain/ DIR/ipfs/ DIR/vault/ DIR/index/
+//! DIR/erase/        erase keys of the vault: keep it out of ordinary backups
 //! ```
 
 use std::fs::{self, File, OpenOptions, TryLockError};

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256};
 use alloy_provider::{DynProvider, Provider, ProviderBuilder};
 use alloy_rpc_client::RpcClient;
 use carechain_api::{Contracts, VoucherPolicy};
@@ -14,7 +14,7 @@ use carechain_crypto::SigningKey;
 use carechain_gateway::{Engines, GatewayConfig, Running};
 use carechain_index::{Index, IndexConfig};
 use carechain_ipfs::{Store, StoreConfig};
-use carechain_vault::Vault;
+use carechain_vault::{Vault, VaultKeys};
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
@@ -70,8 +70,6 @@ pub struct Node {
     rpc: Option<carechain_chain::rpc::RpcServer>,
     chain: Chain,
     store: Store,
-    vault: Vault,
-    index: Index,
     _folder: Folder,
 }
 
@@ -96,15 +94,15 @@ impl Node {
         let claim_code = open_claim(&folder, &operator_door, contracts.directory).await?;
 
         let store = Store::open(folder.sub("ipfs")?, StoreConfig::default()).await?;
-        let vault = Vault::open(&folder.sub("vault")?).await?;
-        let index_config = IndexConfig { contracts: contracts.clone(), genesis };
-        let index = Index::open(&folder.sub("index")?, index_config).await?;
+        let erase_keys = VaultKeys::at(folder.sub("erase")?.join("erase.db"));
+        let vault = Vault::open(folder.sub("vault")?.join("vault.db"), erase_keys).await?;
+        let index = Index::open(folder.sub("index")?.join("index.db"), index_config(&contracts, genesis)).await?;
 
         let engines = Engines {
             provider: provider(&chain, Ingress::Gateway),
             store: store.clone(),
-            vault: vault.clone(),
-            index: index.clone(),
+            vault,
+            index,
         };
         let gateway = carechain_gateway::start(
             GatewayConfig {
@@ -135,7 +133,7 @@ impl Node {
             contracts,
             claim_code,
         };
-        Ok(Node { ready, gateway, rpc, chain, store, vault, index, _folder: folder })
+        Ok(Node { ready, gateway, rpc, chain, store, _folder: folder })
     }
 
     /// What it tells.
@@ -148,14 +146,12 @@ impl Node {
         &self.chain
     }
 
-    /// Stops serving, lets what is acknowledged become durable, closes the engines.
+    /// Stops serving, then closes the engines. What was acknowledged is durable already.
     pub async fn stop(self) -> Result<(), NodeError> {
         if let Some(rpc) = self.rpc {
             rpc.stop().await;
         }
         self.gateway.stop().await?;
-        self.index.close().await;
-        self.vault.close().await;
         self.store.close().await?;
         self.chain.shutdown();
         Ok(())
@@ -188,6 +184,11 @@ fn provider(chain: &Chain, ingress: Ingress) -> DynProvider {
     let transport = LocalTransport::new(chain.rpc_module(ingress));
     let provider = ProviderBuilder::default().connect_client(RpcClient::new(transport, true));
     provider.erased()
+}
+
+fn index_config(contracts: &Contracts, genesis: B256) -> IndexConfig {
+    let Contracts { registry, directory, consent, records } = *contracts;
+    IndexConfig { contracts: carechain_index::Contracts { registry, directory, consent, records }, genesis }
 }
 
 /// The claim code while the Directory has no administrator; afterwards its file is removed.
