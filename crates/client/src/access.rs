@@ -55,7 +55,10 @@ impl Access {
     }
 
     pub(crate) fn lane(&self, category: Category) -> Option<Lane> {
-        self.categories.iter().find(|(_, c)| **c == category).map(|(lane, _)| *lane)
+        self.categories
+            .iter()
+            .find(|(_, c)| **c == category)
+            .map(|(lane, _)| *lane)
     }
 
     /// The key of a lane in an epoch.
@@ -66,7 +69,10 @@ impl Access {
         let Some(owner) = &self.owner else {
             return Err(Lie::BrokenLink { lane, epoch });
         };
-        let key = owner.roots.current().lane_key(&self.subject.0, crypto_lane(lane), epoch);
+        let key = owner
+            .roots
+            .current()
+            .lane_key(&self.subject.0, crypto_lane(lane), epoch);
         self.keys.borrow_mut().insert((lane, epoch), key.clone());
         Ok(key)
     }
@@ -76,7 +82,10 @@ impl<P: Platform> Device<P> {
     /// What this device may do in a record: everything in its own, what grants say in another's.
     pub(crate) async fn access(&self, subject: SubjectId) -> Result<Access, ClientError> {
         if subject == self.subject() {
-            let ask = Ask::default().epochs(subject).subject(subject).device(self.address());
+            let ask = Ask::default()
+                .epochs(subject)
+                .subject(subject)
+                .device(self.address());
             let facts = self.prove(ask).await?;
             self.check_own(&facts)?;
             Ok(self.own_access(facts.epochs(subject), facts.freshness(subject)))
@@ -108,7 +117,10 @@ impl<P: Platform> Device<P> {
             .collect();
         Access {
             subject,
-            lanes: Lanes { read: LaneSet::ALL, write: LaneSet::ALL },
+            lanes: Lanes {
+                read: LaneSet::ALL,
+                write: LaneSet::ALL,
+            },
             epochs,
             freshness,
             person_tag: self.roots().person_tag(&subject.0),
@@ -116,12 +128,17 @@ impl<P: Platform> Device<P> {
             purpose: carechain_domain::Purpose::Personal.number(),
             categories,
             keys: RefCell::default(),
-            owner: Some(Owner { roots: self.roots().clone(), kem: self.kem() }),
+            owner: Some(Owner {
+                roots: self.roots().clone(),
+                kem: self.kem(),
+            }),
         }
     }
 
     async fn granted_access(&self, subject: SubjectId) -> Result<Access, ClientError> {
-        let mut last = ClientError::Contended { what: "read the grants" };
+        let mut last = ClientError::Contended {
+            what: "read the grants",
+        };
         for _ in 0..MAX_TRIES {
             match self.try_granted_access(subject).await {
                 // The patient may be moving epochs at this moment: ask both again.
@@ -139,13 +156,21 @@ impl<P: Platform> Device<P> {
         let me = facts.subject(reader).ok_or(ClientError::NotRegistered)?;
         if me.status != Status::Approved {
             let status = me.status.to_string();
-            return Err(ClientError::NotApproved { subject: reader, status });
+            return Err(ClientError::NotApproved {
+                subject: reader,
+                status,
+            });
         }
         let now = self.now().max(facts.head.block_time);
-        let live: Vec<Grant> =
-            grants.into_iter().filter(|g| g.state(now) == GrantState::Live).collect();
+        let live: Vec<Grant> = grants
+            .into_iter()
+            .filter(|g| g.state(now) == GrantState::Live)
+            .collect();
         if live.is_empty() {
-            return Err(ClientError::NotGranted { subject, what: "see anything" });
+            return Err(ClientError::NotGranted {
+                subject,
+                what: "see anything",
+            });
         }
         let epochs = facts.epochs(subject);
         let mut bodies = Vec::with_capacity(live.len());
@@ -161,15 +186,25 @@ impl<P: Platform> Device<P> {
     /// Every live grant of this device's subject in a record, proven to be all of them.
     async fn pair_grants(&self, subject: SubjectId) -> Result<(Vec<Grant>, Facts), ClientError> {
         let reader = self.subject();
-        let base = || Ask::default().pair(subject, reader).epochs(subject).subject(reader);
+        let base = || {
+            Ask::default()
+                .pair(subject, reader)
+                .epochs(subject)
+                .subject(reader)
+        };
         for _ in 0..MAX_TRIES {
             let first = self.prove(base()).await?;
             let taken = first.pair(subject, reader);
             if taken == 0 {
                 return Ok((Vec::new(), first));
             }
-            let ids = self.prove(base().live(subject, taken)).await?.live(subject, taken);
-            let ask = ids.iter().fold(base().live(subject, taken), |ask, id| ask.grant(*id));
+            let ids = self
+                .prove(base().live(subject, taken))
+                .await?
+                .live(subject, taken);
+            let ask = ids
+                .iter()
+                .fold(base().live(subject, taken), |ask, id| ask.grant(*id));
             let facts = self.prove(ask).await?;
             if facts.pair(subject, reader) != taken || facts.live(subject, taken) != ids {
                 continue;
@@ -181,7 +216,9 @@ impl<P: Platform> Device<P> {
                 .collect();
             return Ok((grants, facts));
         }
-        Err(ClientError::Contended { what: "read the grants" })
+        Err(ClientError::Contended {
+            what: "read the grants",
+        })
     }
 
     async fn fetch_wrap(&self, grant: &Grant) -> Result<SignedWrap, ClientError> {
@@ -201,8 +238,12 @@ impl<P: Platform> Device<P> {
         epochs: Epochs,
         key_version: u16,
     ) -> Result<WrapBody, ClientError> {
-        let forged = |what| Lie::ForgedWrap { grant: grant.id, what };
-        if wrap.grant != grant.id || wrap.subject != grant.subject || wrap.grantee != grant.grantee {
+        let forged = |what| Lie::ForgedWrap {
+            grant: grant.id,
+            what,
+        };
+        if wrap.grant != grant.id || wrap.subject != grant.subject || wrap.grantee != grant.grantee
+        {
             return Err(forged("it is of another grant").into());
         }
         if wrap.read != grant.lanes.read || wrap.write != grant.lanes.write {
@@ -212,33 +253,61 @@ impl<P: Platform> Device<P> {
             return Err(forged("it is sealed to another version of your key").into());
         }
         let info = wrap_info(self.pins().id, grant, key_version, wrap.epochs);
-        let signature =
-            wrap.signature.as_ref().try_into().map_err(|_| forged("its signature is cut"))?;
-        let sealed =
-            SealedWrap { sealed: wrap.sealed.0.clone(), signed_at: wrap.signed_at, signature };
-        let signer = sealed.signer(&info).map_err(|_| forged("its signature cannot be read"))?;
-        let device = self.prove(Ask::default().device(signer)).await?.device(signer);
+        let signature = wrap
+            .signature
+            .as_ref()
+            .try_into()
+            .map_err(|_| forged("its signature is cut"))?;
+        let sealed = SealedWrap {
+            sealed: wrap.sealed.0.clone(),
+            signed_at: wrap.signed_at,
+            signature,
+        };
+        let signer = sealed
+            .signer(&info)
+            .map_err(|_| forged("its signature cannot be read"))?;
+        let device = self
+            .prove(Ask::default().device(signer))
+            .await?
+            .device(signer);
         if !device.is_live_of(grant.subject) {
             return Err(forged("no live device of the patient signed it").into());
         }
         for lane in grant.lanes.read.iter() {
             let (served, proven) = (wrap.epochs.of(lane), epochs.of(lane));
             if served != proven {
-                return Err(Lie::RolledBackWrap { grant: grant.id, lane, served, proven }.into());
+                return Err(Lie::RolledBackWrap {
+                    grant: grant.id,
+                    lane,
+                    served,
+                    proven,
+                }
+                .into());
             }
         }
-        Ok(sealed.open(&info, signer, &self.kem()).map_err(|_| forged("it does not open"))?)
+        Ok(sealed
+            .open(&info, signer, &self.kem())
+            .map_err(|_| forged("it does not open"))?)
     }
 
     /// Opens the keys of older epochs by back-links, as far as they go.
     async fn follow_links(&self, access: &Access) -> Result<(), ClientError> {
-        let moved = access.lanes.read.iter().any(|lane| access.epochs.of(lane) > 0);
+        let moved = access
+            .lanes
+            .read
+            .iter()
+            .any(|lane| access.epochs.of(lane) > 0);
         if !moved {
             return Ok(());
         }
-        let links = self.authed(async || self.http.links(access.subject).await).await?;
-        let by_step: BTreeMap<(Lane, u16), Vec<u8>> =
-            links.links.into_iter().map(|l| ((l.lane, l.epoch), l.sealed.0)).collect();
+        let links = self
+            .authed(async || self.http.links(access.subject).await)
+            .await?;
+        let by_step: BTreeMap<(Lane, u16), Vec<u8>> = links
+            .links
+            .into_iter()
+            .map(|l| ((l.lane, l.epoch), l.sealed.0))
+            .collect();
         let mut keys = access.keys.borrow_mut();
         for lane in access.lanes.read.iter() {
             for epoch in (0..access.epochs.of(lane)).rev() {
@@ -247,9 +316,14 @@ impl<P: Platform> Device<P> {
                 else {
                     break;
                 };
-                let link = BackLink { subject: access.subject.0, lane: crypto_lane(lane), epoch };
-                let older =
-                    link.open(newer, sealed).map_err(|_| Lie::BrokenLink { lane, epoch })?;
+                let link = BackLink {
+                    subject: access.subject.0,
+                    lane: crypto_lane(lane),
+                    epoch,
+                };
+                let older = link
+                    .open(newer, sealed)
+                    .map_err(|_| Lie::BrokenLink { lane, epoch })?;
                 keys.insert((lane, epoch), older);
             }
         }
@@ -289,7 +363,10 @@ fn assemble(
     let mut keys = BTreeMap::new();
     let mut person: Option<(PersonTag, Option<String>)> = None;
     for (grant, body) in grants.iter().zip(bodies) {
-        let forged = |what| Lie::ForgedWrap { grant: grant.id, what };
+        let forged = |what| Lie::ForgedWrap {
+            grant: grant.id,
+            what,
+        };
         lanes.read = lanes.read.union(grant.lanes.read);
         lanes.write = lanes.write.union(grant.lanes.write);
         let named = body.read.iter().map(|l| (l.lane, l.category));
@@ -297,7 +374,10 @@ fn assemble(
             let lane = domain_lane(lane);
             let category =
                 Category::try_from(category).map_err(|_| forged("a category does not exist"))?;
-            if categories.insert(lane, category).is_some_and(|known| known != category) {
+            if categories
+                .insert(lane, category)
+                .is_some_and(|known| known != category)
+            {
                 return Err(forged("two wraps disagree about a lane").into());
             }
         }
@@ -314,8 +394,10 @@ fn assemble(
         }
     }
     let purpose = grants.first().map_or(0, |g| g.purpose);
-    let (person_tag, name) =
-        person.ok_or(ClientError::NotGranted { subject, what: "see anything" })?;
+    let (person_tag, name) = person.ok_or(ClientError::NotGranted {
+        subject,
+        what: "see anything",
+    })?;
     Ok(Access {
         subject,
         lanes,

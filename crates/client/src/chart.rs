@@ -41,7 +41,11 @@ pub struct ChartQuery {
 
 impl Default for ChartQuery {
     fn default() -> Self {
-        Self { categories: None, statements: true, contents: false }
+        Self {
+            categories: None,
+            statements: true,
+            contents: false,
+        }
     }
 }
 
@@ -115,7 +119,11 @@ pub struct ChartRow {
 
 impl core::fmt::Debug for ChartRow {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "ChartRow({} version {}, {:?})", self.record, self.version, self.state)
+        write!(
+            f,
+            "ChartRow({} version {}, {:?})",
+            self.record, self.version, self.state
+        )
     }
 }
 
@@ -128,7 +136,12 @@ impl ChartRow {
     /// Its FHIR type, or its media type where it is an attachment.
     pub fn kind(&self) -> Option<&str> {
         let statement = self.statement()?;
-        Some(statement.resource_type.as_deref().unwrap_or(&statement.media_type))
+        Some(
+            statement
+                .resource_type
+                .as_deref()
+                .unwrap_or(&statement.media_type),
+        )
     }
 
     /// The clinically relevant date.
@@ -140,8 +153,12 @@ impl ChartRow {
     pub fn refuse(&self) -> Result<(), ClientError> {
         match &self.state {
             RowState::Open => Ok(()),
-            RowState::Erased => Err(ClientError::Erased { record: self.record }),
-            RowState::Waiting => Err(ClientError::Waiting { record: self.record }),
+            RowState::Erased => Err(ClientError::Erased {
+                record: self.record,
+            }),
+            RowState::Waiting => Err(ClientError::Waiting {
+                record: self.record,
+            }),
             RowState::Faulty(lie) => Err(lie.clone().into()),
         }
     }
@@ -170,7 +187,11 @@ impl Chart {
 
 impl<P: Platform> Device<P> {
     /// The chart of a subject: one's own, or one that was granted. A list that is not the chain's is refused.
-    pub async fn chart(&self, subject: SubjectId, query: &ChartQuery) -> Result<Chart, ClientError> {
+    pub async fn chart(
+        &self,
+        subject: SubjectId,
+        query: &ChartQuery,
+    ) -> Result<Chart, ClientError> {
         let access = self.access(subject).await?;
         self.chart_with(&access, query, true).await
     }
@@ -183,8 +204,12 @@ impl<P: Platform> Device<P> {
     ) -> Result<Chart, ClientError> {
         let lanes = self.wanted_lanes(access, query)?;
         for attempt in 1.. {
-            let released = self.list(access, lanes, query.statements || query.contents).await?;
-            let facts = self.prove(Ask::default().lanes(access.subject, lanes)).await?;
+            let released = self
+                .list(access, lanes, query.statements || query.contents)
+                .await?;
+            let facts = self
+                .prove(Ask::default().lanes(access.subject, lanes))
+                .await?;
             let faults = check_lanes(access.subject, lanes, &released.items, &facts);
             let moved = released.header.block != facts.head.number;
             if !faults.is_empty() && moved && attempt < MAX_TRIES {
@@ -194,22 +219,31 @@ impl<P: Platform> Device<P> {
             if let (true, Some(lie)) = (strict, faults.first()) {
                 return Err(lie.clone().into());
             }
-            return self.open_chart(access, released, facts.head, faults, query).await;
+            return self
+                .open_chart(access, released, facts.head, faults, query)
+                .await;
         }
-        Err(ClientError::Contended { what: "list the record" })
+        Err(ClientError::Contended {
+            what: "list the record",
+        })
     }
 
     fn wanted_lanes(&self, access: &Access, query: &ChartQuery) -> Result<LaneSet, ClientError> {
         let Some(categories) = &query.categories else {
             if access.lanes.read.is_empty() {
                 let what = "read anything";
-                return Err(ClientError::NotGranted { subject: access.subject, what });
+                return Err(ClientError::NotGranted {
+                    subject: access.subject,
+                    what,
+                });
             }
             return Ok(access.lanes.read);
         };
         let mut lanes = LaneSet::EMPTY;
         for category in categories {
-            let lane = access.lane(*category).filter(|lane| access.lanes.read.contains(*lane));
+            let lane = access
+                .lane(*category)
+                .filter(|lane| access.lanes.read.contains(*lane));
             let lane = lane.ok_or(ClientError::NotGranted {
                 subject: access.subject,
                 what: "read this category",
@@ -277,12 +311,16 @@ impl<P: Platform> Device<P> {
         let newest = latest(released.items.iter().map(|i| &i.item.anchor));
         let openings: Vec<Opening> = {
             let opener = Opener::new(access, self.pins().id, &released.items);
-            released.items.iter().map(|item| opener.open(item)).collect()
+            released
+                .items
+                .iter()
+                .map(|item| opener.open(item))
+                .collect()
         };
         let mut rows = Vec::with_capacity(openings.len());
         for (released, opening) in released.items.into_iter().zip(openings) {
-            let latest = newest.get(&released.item.anchor.record)
-                == Some(&released.item.anchor.version);
+            let latest =
+                newest.get(&released.item.anchor.record) == Some(&released.item.anchor.version);
             let mut row = row(access, released, opening, latest, query.contents);
             if query.statements && row.state == RowState::Open && row.meta.is_none() {
                 match self.first_segment(&row).await {
@@ -294,7 +332,13 @@ impl<P: Platform> Device<P> {
             rows.push(row);
         }
         rows.sort_by_key(|row| (row.lane, row.sequence));
-        Ok(Chart { subject: access.subject, name: access.name.clone(), head, rows, lane_faults })
+        Ok(Chart {
+            subject: access.subject,
+            name: access.name.clone(),
+            head,
+            rows,
+            lane_faults,
+        })
     }
 
     /// The statement of a blob too large to come with the list.
@@ -304,7 +348,11 @@ impl<P: Platform> Device<P> {
         };
         let whole = row.size <= FIRST_SEGMENT_BYTES;
         let bytes = self
-            .authed(async || self.http.blob(cid, (!whole).then_some(FIRST_SEGMENT_BYTES)).await)
+            .authed(async || {
+                self.http
+                    .blob(cid, (!whole).then_some(FIRST_SEGMENT_BYTES))
+                    .await
+            })
             .await?;
         let changed = || Lie::ByteChanged { record: row.record };
         let header = carechain_crypto::HEADER_BYTES;
@@ -348,7 +396,11 @@ fn check_lanes(
     for released in items {
         let anchor = &released.item.anchor;
         if !lanes.contains(anchor.lane) {
-            faults.push(Lie::Invented { lane: anchor.lane, listed: 1, proven: 0 });
+            faults.push(Lie::Invented {
+                lane: anchor.lane,
+                listed: 1,
+                proven: 0,
+            });
             return faults;
         }
         by_lane.entry(anchor.lane).or_default().push(anchor);
@@ -371,10 +423,18 @@ pub(crate) fn check_lane(
 ) -> Option<Lie> {
     let listed = anchors.len() as u64;
     if listed < proven {
-        return Some(Lie::Omitted { lane, listed, proven });
+        return Some(Lie::Omitted {
+            lane,
+            listed,
+            proven,
+        });
     }
     if listed > proven {
-        return Some(Lie::Invented { lane, listed, proven });
+        return Some(Lie::Invented {
+            lane,
+            listed,
+            proven,
+        });
     }
     let folded = anchors.iter().fold(B256::ZERO, |hash, a| {
         let word = word(a.version, &a.author.0, crypto_lane(lane), &a.commitment);

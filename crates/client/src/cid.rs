@@ -75,7 +75,11 @@ fn node(links: &[Link]) -> Link {
     varint(&mut block, data.len() as u64);
     block.extend_from_slice(&data);
     let below: u64 = links.iter().map(|l| l.total_bytes).sum();
-    Link { cid: of_block(DAG_PB, &block), file_bytes, total_bytes: below + block.len() as u64 }
+    Link {
+        cid: of_block(DAG_PB, &block),
+        file_bytes,
+        total_bytes: below + block.len() as u64,
+    }
 }
 
 fn varint(out: &mut Vec<u8>, mut number: u64) {
@@ -166,10 +170,22 @@ mod tests {
     #[test]
     fn longer_blobs_have_the_profiles_cids() {
         for (length, cid) in [
-            (1_024, "bafkreifwn7shbffuaktvdjitk2yeqgkfqsq2r343hodtdykohnjj4bppw4"),
-            (1_048_576, "bafkreiewtl6drzbswjcbeyubwip3dky4q6nsbuvrwbzvu2yoofoq4ppcqa"),
-            (1_048_577, "bafybeifxrx5fnldeogxtvd2ak4z7onjpvzixf6pgr76i5giprscuurngr4"),
-            (10_485_767, "bafybeigupdlec3m4tgn2tcn7w6l5q7p4rqttdspgmbeptbwylp2jetyogu"),
+            (
+                1_024,
+                "bafkreifwn7shbffuaktvdjitk2yeqgkfqsq2r343hodtdykohnjj4bppw4",
+            ),
+            (
+                1_048_576,
+                "bafkreiewtl6drzbswjcbeyubwip3dky4q6nsbuvrwbzvu2yoofoq4ppcqa",
+            ),
+            (
+                1_048_577,
+                "bafybeifxrx5fnldeogxtvd2ak4z7onjpvzixf6pgr76i5giprscuurngr4",
+            ),
+            (
+                10_485_767,
+                "bafybeigupdlec3m4tgn2tcn7w6l5q7p4rqttdspgmbeptbwylp2jetyogu",
+            ),
         ] {
             assert_eq!(to_text(&of_blob(&stream(length))), cid, "{length}");
         }

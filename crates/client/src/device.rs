@@ -32,8 +32,9 @@ impl<P: Platform> Device<P> {
     /// Opens a keyset file with its password, and checks that the node is the one it was made for.
     pub async fn open(platform: P, keyset: &[u8], password: &str) -> Result<Self, ClientError> {
         let keyset = Keyset::parse(keyset).map_err(ClientError::crypto("read the keyset file"))?;
-        let keyset =
-            keyset.open(password).map_err(ClientError::crypto("open the keyset file"))?;
+        let keyset = keyset
+            .open(password)
+            .map_err(ClientError::crypto("open the keyset file"))?;
         Self::with_keyset(platform, keyset).await
     }
 
@@ -42,7 +43,13 @@ impl<P: Platform> Device<P> {
         let info = http.node().await?;
         check_pins(&keyset.header().chain, &info)?;
         let view = ChainView::open(keyset.header().chain.clone(), &http.platform).await?;
-        Ok(Self { http, view, keyset, info, outbox_last: Cell::new(0) })
+        Ok(Self {
+            http,
+            view,
+            keyset,
+            info,
+            outbox_last: Cell::new(0),
+        })
     }
 
     /// Sets a second node of the same chain, whose heads must agree with the first's.
@@ -103,12 +110,15 @@ impl<P: Platform> Device<P> {
     /// Stores a copy of the keyset file, encrypted as it is, in the node's vault.
     pub async fn upload_keyset(&self) -> Result<(), ClientError> {
         let file = self.keyset_file();
-        self.authed(async || self.http.put_keyset(self.subject(), file.clone()).await).await
+        self.authed(async || self.http.put_keyset(self.subject(), file.clone()).await)
+            .await
     }
 
     /// The copy of the keyset file in the node's vault.
     pub async fn download_keyset(&self) -> Result<Vec<u8>, ClientError> {
-        let copy = self.authed(async || self.http.keyset(self.subject()).await).await?;
+        let copy = self
+            .authed(async || self.http.keyset(self.subject()).await)
+            .await?;
         Ok(copy.keyset.0)
     }
 
@@ -164,21 +174,39 @@ pub(crate) async fn send<P: Platform>(
     let nonce = http.nonce(key.address()).await?;
     let (raw, hash) = action.sign(pins.id, &pins.contracts, nonce, key);
     let sent = match http.send_transaction(raw).await {
-        Err(ClientError::Refused { code: ErrorCode::Timeout, .. }) => http.receipt(hash).await?,
-        Err(ClientError::Refused { code: ErrorCode::Reverted, revert, message, .. }) => {
+        Err(ClientError::Refused {
+            code: ErrorCode::Timeout,
+            ..
+        }) => http.receipt(hash).await?,
+        Err(ClientError::Refused {
+            code: ErrorCode::Reverted,
+            revert,
+            message,
+            ..
+        }) => {
             let error = revert.unwrap_or(message);
-            return Err(ClientError::Reverted { what: action.what(), error });
+            return Err(ClientError::Reverted {
+                what: action.what(),
+                error,
+            });
         }
         other => other?,
     };
     if sent.transaction != hash {
-        return Err(Lie::RowChanged { what: "transaction", id: sent.transaction }.into());
+        return Err(Lie::RowChanged {
+            what: "transaction",
+            id: sent.transaction,
+        }
+        .into());
     }
     if sent.success {
         return Ok(sent);
     }
     let error = sent.revert.unwrap_or_else(|| "without a reason".to_owned());
-    Err(ClientError::Reverted { what: action.what(), error })
+    Err(ClientError::Reverted {
+        what: action.what(),
+        error,
+    })
 }
 
 /// Compares what the node says of itself with what the keyset was made for.

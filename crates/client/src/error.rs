@@ -14,7 +14,9 @@ use crate::platform::PlatformError;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Lie {
     /// The bytes of a blob are not those that its CID names.
-    #[error("record {record}: the bytes served are not those that their CID names: something was changed")]
+    #[error(
+        "record {record}: the bytes served are not those that their CID names: something was changed"
+    )]
     ByteChanged {
         /// Which record.
         record: RecordId,
@@ -64,7 +66,9 @@ pub enum Lie {
         what: &'static str,
     },
     /// The chain has more anchors in the lane than the node listed.
-    #[error("lane {lane}: the chain has {proven} anchors, the node listed {listed}: at least one was left out")]
+    #[error(
+        "lane {lane}: the chain has {proven} anchors, the node listed {listed}: at least one was left out"
+    )]
     Omitted {
         /// Which lane.
         lane: Lane,
@@ -90,7 +94,9 @@ pub enum Lie {
         lane: Lane,
     },
     /// The key bundle served is not the one whose hash is on chain.
-    #[error("the key served for {subject} is not the one on chain: somebody put another in its place")]
+    #[error(
+        "the key served for {subject} is not the one on chain: somebody put another in its place"
+    )]
     SubstitutedKey {
         /// Whose.
         subject: SubjectId,
@@ -110,7 +116,9 @@ pub enum Lie {
         what: &'static str,
     },
     /// The wrap is of other epochs than the chain's.
-    #[error("the wrap of grant {grant} is of epoch {served} of lane {lane}, the chain is at {proven}")]
+    #[error(
+        "the wrap of grant {grant} is of epoch {served} of lane {lane}, the chain is at {proven}"
+    )]
     RolledBackWrap {
         /// Which grant.
         grant: GrantId,
@@ -156,7 +164,9 @@ pub enum Lie {
         number: u64,
     },
     /// The head was signed long ago, or in the future.
-    #[error("the node signed its head {age_secs} s away from this device's clock; at most {limit_secs} are taken")]
+    #[error(
+        "the node signed its head {age_secs} s away from this device's clock; at most {limit_secs} are taken"
+    )]
     StaleHead {
         /// Distance between the clocks.
         age_secs: u64,
@@ -292,7 +302,9 @@ pub enum ClientError {
         category: Category,
     },
     /// A live grant without the wrap of the present epochs: the patient's device has to make it.
-    #[error("grant {grant} is live, but its keys are not there: the patient's device has to be unlocked, or the node withholds them")]
+    #[error(
+        "grant {grant} is live, but its keys are not there: the patient's device has to be unlocked, or the node withholds them"
+    )]
     WrapMissing {
         /// Which grant.
         grant: GrantId,
@@ -322,7 +334,9 @@ pub enum ClientError {
         subject: SubjectId,
     },
     /// Words under which the chain knows nobody.
-    #[error("nobody is registered under these words at this node (first {scanned} indices looked up)")]
+    #[error(
+        "nobody is registered under these words at this node (first {scanned} indices looked up)"
+    )]
     NobodyFound {
         /// How many indices.
         scanned: u32,
@@ -366,30 +380,52 @@ impl ClientError {
     }
 
     pub(crate) fn field(field: &'static str, why: impl Into<String>) -> ClientError {
-        ClientError::Field { field, why: why.into() }
+        ClientError::Field {
+            field,
+            why: why.into(),
+        }
     }
 
     /// Whether the chain moved between planning and sending, so that planning again may help.
     pub(crate) fn is_race(&self) -> bool {
         let text = if let ClientError::Reverted { error, .. } = self {
             error
-        } else if let ClientError::Refused { revert: Some(revert), .. } = self {
+        } else if let ClientError::Refused {
+            revert: Some(revert),
+            ..
+        } = self
+        {
             revert
         } else {
             return false;
         };
-        ["EpochWrong", "NotFresh", "DeadlinePassed", "EpochsChanged", "FreshUntil", "LanesStale"]
-            .iter()
-            .any(|name| text.contains(name))
+        [
+            "EpochWrong",
+            "NotFresh",
+            "DeadlinePassed",
+            "EpochsChanged",
+            "FreshUntil",
+            "LanesStale",
+        ]
+        .iter()
+        .any(|name| text.contains(name))
     }
 
     /// The node's stable code, where it refused.
     pub fn code(&self) -> Option<ErrorCode> {
-        if let ClientError::Refused { code, .. } = self { Some(*code) } else { None }
+        if let ClientError::Refused { code, .. } = self {
+            Some(*code)
+        } else {
+            None
+        }
     }
 
     /// The lie, where it is one.
     pub fn lie(&self) -> Option<&Lie> {
-        if let ClientError::Lie(lie) = self { Some(lie) } else { None }
+        if let ClientError::Lie(lie) = self {
+            Some(lie)
+        } else {
+            None
+        }
     }
 }

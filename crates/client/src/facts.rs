@@ -128,16 +128,23 @@ const LANE_FIELDS: u64 = 2;
 
 impl Ask {
     fn with(mut self, contract: Contract, slots: impl IntoIterator<Item = B256>) -> Self {
-        self.slots.extend(slots.into_iter().map(|slot| (contract, slot)));
+        self.slots
+            .extend(slots.into_iter().map(|slot| (contract, slot)));
         self
     }
 
     pub(crate) fn subject(self, subject: SubjectId) -> Self {
-        self.with(Contract::Directory, (0..SUBJECT_FIELDS).map(|f| slots::subject(subject, f)))
+        self.with(
+            Contract::Directory,
+            (0..SUBJECT_FIELDS).map(|f| slots::subject(subject, f)),
+        )
     }
 
     pub(crate) fn device(self, device: Address) -> Self {
-        self.with(Contract::Directory, (0..DEVICE_FIELDS).map(|f| slots::device(device, f)))
+        self.with(
+            Contract::Directory,
+            (0..DEVICE_FIELDS).map(|f| slots::device(device, f)),
+        )
     }
 
     pub(crate) fn root(self, root: Address) -> Self {
@@ -149,16 +156,25 @@ impl Ask {
     }
 
     pub(crate) fn epochs(self, subject: SubjectId) -> Self {
-        self.with(Contract::Consent, [slots::epochs(subject), slots::state(subject)])
+        self.with(
+            Contract::Consent,
+            [slots::epochs(subject), slots::state(subject)],
+        )
     }
 
     pub(crate) fn live(self, subject: SubjectId, taken: u64) -> Self {
         let positions = (0..64u8).filter(move |p| taken >> p & 1 == 1);
-        self.with(Contract::Consent, positions.map(|p| slots::live(subject, p)))
+        self.with(
+            Contract::Consent,
+            positions.map(|p| slots::live(subject, p)),
+        )
     }
 
     pub(crate) fn grant(self, grant: GrantId) -> Self {
-        self.with(Contract::Consent, (0..GRANT_FIELDS).map(|f| slots::grant(grant, f)))
+        self.with(
+            Contract::Consent,
+            (0..GRANT_FIELDS).map(|f| slots::grant(grant, f)),
+        )
     }
 
     pub(crate) fn pair(self, subject: SubjectId, grantee: SubjectId) -> Self {
@@ -166,7 +182,10 @@ impl Ask {
     }
 
     pub(crate) fn request(self, request: RequestId) -> Self {
-        self.with(Contract::Consent, (0..REQUEST_FIELDS).map(|f| slots::request(request, f)))
+        self.with(
+            Contract::Consent,
+            (0..REQUEST_FIELDS).map(|f| slots::request(request, f)),
+        )
     }
 
     pub(crate) fn word(self, record: RecordId) -> Self {
@@ -174,9 +193,9 @@ impl Ask {
     }
 
     pub(crate) fn lanes(self, subject: SubjectId, lanes: LaneSet) -> Self {
-        let fields = lanes.iter().flat_map(|lane| {
-            (0..LANE_FIELDS).map(move |field| slots::lane(subject, lane, field))
-        });
+        let fields = lanes
+            .iter()
+            .flat_map(|lane| (0..LANE_FIELDS).map(move |field| slots::lane(subject, lane, field)));
         self.with(Contract::Records, fields)
     }
 
@@ -195,7 +214,10 @@ impl Ask {
                 }
                 by_contract
                     .into_iter()
-                    .map(|(c, slots)| ProofAccount { address: c.address(contracts), slots })
+                    .map(|(c, slots)| ProofAccount {
+                        address: c.address(contracts),
+                        slots,
+                    })
                     .collect()
             })
             .collect()
@@ -246,14 +268,17 @@ impl Facts {
     pub(crate) fn device(&self, device: Address) -> DeviceFact {
         let packed = self.word_at(Contract::Directory, slots::device(device, 1));
         DeviceFact {
-            subject: self.bytes_at(Contract::Directory, slots::device(device, 0)).into(),
+            subject: self
+                .bytes_at(Contract::Directory, slots::device(device, 0))
+                .into(),
             added_at: bits(packed, 0, 64),
             removed_at: bits(packed, 64, 64),
         }
     }
 
     pub(crate) fn root(&self, root: Address) -> SubjectId {
-        self.bytes_at(Contract::Directory, slots::root_subject(root)).into()
+        self.bytes_at(Contract::Directory, slots::root_subject(root))
+            .into()
     }
 
     pub(crate) fn epochs(&self, subject: SubjectId) -> Epochs {
@@ -273,7 +298,10 @@ impl Facts {
     pub(crate) fn live(&self, subject: SubjectId, taken: u64) -> Vec<GrantId> {
         (0..64u8)
             .filter(|p| taken >> p & 1 == 1)
-            .map(|p| self.bytes_at(Contract::Consent, slots::live(subject, p)).into())
+            .map(|p| {
+                self.bytes_at(Contract::Consent, slots::live(subject, p))
+                    .into()
+            })
             .collect()
     }
 

@@ -29,7 +29,11 @@ pub(crate) struct Http<P> {
 
 impl<P: Platform> Http<P> {
     pub(crate) fn new(platform: P) -> Self {
-        Self { platform, cookie: RefCell::new(None), origin: RefCell::new(None) }
+        Self {
+            platform,
+            cookie: RefCell::new(None),
+            origin: RefCell::new(None),
+        }
     }
 
     /// The origin that state-changing requests name.
@@ -65,8 +69,20 @@ impl<P: Platform> Http<P> {
                 headers.push(("origin".to_owned(), origin.clone()));
             }
         }
-        headers.extend(extra.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-        let response = self.platform.send(Request { method, path, headers, body }).await?;
+        headers.extend(
+            extra
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone())),
+        );
+        let response = self
+            .platform
+            .send(Request {
+                method,
+                path,
+                headers,
+                body,
+            })
+            .await?;
         self.keep_cookie(&response.headers);
         Ok(response)
     }
@@ -90,10 +106,16 @@ impl<P: Platform> Http<P> {
         body: Option<Vec<u8>>,
     ) -> Result<Vec<u8>, ClientError> {
         let kind = body.as_ref().map(|_| "application/json");
-        let response = self.send(method, path, kind, &[], body.unwrap_or_default()).await?;
+        let response = self
+            .send(method, path, kind, &[], body.unwrap_or_default())
+            .await?;
         let status = response.status;
         let bytes = read_all(response.body, MAX_ANSWER_BYTES).await?;
-        if (200..300).contains(&status) { Ok(bytes) } else { Err(refusal(what, status, &bytes)) }
+        if (200..300).contains(&status) {
+            Ok(bytes)
+        } else {
+            Err(refusal(what, status, &bytes))
+        }
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(
@@ -101,7 +123,10 @@ impl<P: Platform> Http<P> {
         what: &'static str,
         path: impl Into<String>,
     ) -> Result<T, ClientError> {
-        parse(what, &self.exchange(what, Method::Get, path.into(), None).await?)
+        parse(
+            what,
+            &self.exchange(what, Method::Get, path.into(), None).await?,
+        )
     }
 
     pub(crate) async fn post<T: DeserializeOwned>(
@@ -111,7 +136,12 @@ impl<P: Platform> Http<P> {
         body: &impl Serialize,
     ) -> Result<T, ClientError> {
         let body = encode(what, body)?;
-        parse(what, &self.exchange(what, Method::Post, path.into(), Some(body)).await?)
+        parse(
+            what,
+            &self
+                .exchange(what, Method::Post, path.into(), Some(body))
+                .await?,
+        )
     }
 
     /// Sends where the answer has no body.
@@ -123,7 +153,9 @@ impl<P: Platform> Http<P> {
         body: &impl Serialize,
     ) -> Result<(), ClientError> {
         let body = encode(what, body)?;
-        self.exchange(what, method, path.into(), Some(body)).await.map(drop)
+        self.exchange(what, method, path.into(), Some(body))
+            .await
+            .map(drop)
     }
 
     /// Sends without a body where the answer has none.
@@ -133,19 +165,28 @@ impl<P: Platform> Http<P> {
         method: Method,
         path: impl Into<String>,
     ) -> Result<(), ClientError> {
-        self.exchange(what, method, path.into(), None).await.map(drop)
+        self.exchange(what, method, path.into(), None)
+            .await
+            .map(drop)
     }
 }
 
 fn encode(what: &'static str, body: &impl Serialize) -> Result<Vec<u8>, ClientError> {
-    serde_json::to_vec(body).map_err(|e| ClientError::Answer { what, why: e.to_string() })
+    serde_json::to_vec(body).map_err(|e| ClientError::Answer {
+        what,
+        why: e.to_string(),
+    })
 }
 
 fn parse<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, ClientError> {
     serde_json::from_slice(bytes).map_err(|e| ClientError::Answer {
         what,
         // A position, never a value: answers may hold what is not for logs.
-        why: format!("not the shape expected (line {}, column {})", e.line(), e.column()),
+        why: format!(
+            "not the shape expected (line {}, column {})",
+            e.line(),
+            e.column()
+        ),
     })
 }
 
@@ -158,7 +199,10 @@ fn refusal(what: &'static str, status: u16, body: &[u8]) -> ClientError {
             field: error.field,
             revert: error.revert,
         },
-        Err(_) => ClientError::Answer { what, why: format!("status {status}") },
+        Err(_) => ClientError::Answer {
+            what,
+            why: format!("status {status}"),
+        },
     }
 }
 

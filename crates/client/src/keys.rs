@@ -84,12 +84,18 @@ pub async fn create_keys<P: Platform>(
         address: device.address(),
     };
     let root = seed.root_key(new.index).map_err(failed())?;
-    let secrets = KeysetSecrets { roots: seed.roots(new.index), device, root: Some(root) };
+    let secrets = KeysetSecrets {
+        roots: seed.roots(new.index),
+        device,
+        root: Some(root),
+    };
     let open = Keyset::create(header.clone(), secrets, new.password, new.cost, &mut random)
         .map_err(failed())?;
     random.check()?;
     let salt = seed.subject_salt(new.index);
-    http.platform.save(&salt_name(header.subject.into()), salt.as_slice()).await?;
+    http.platform
+        .save(&salt_name(header.subject.into()), salt.as_slice())
+        .await?;
     Ok(CreatedKeys {
         words,
         keyset: open.keyset().to_json(),
@@ -118,11 +124,18 @@ impl<P: Platform> Device<P> {
             return Err(ClientError::Already("these keys are registered already"));
         };
         let subject = self.subject();
-        let known = self.prove(Ask::default().root(root.address())).await?.root(root.address());
+        let known = self
+            .prove(Ask::default().root(root.address()))
+            .await?
+            .root(root.address());
         if known.is_zero() {
             self.spend_voucher(&root, how).await?;
         } else if known != subject {
-            return Err(Lie::RowChanged { what: "root", id: known.0 }.into());
+            return Err(Lie::RowChanged {
+                what: "root",
+                id: known.0,
+            }
+            .into());
         }
         self.check_registered(root.address()).await?;
         let mut random = Random::new(&self.http.platform)?;
@@ -149,15 +162,26 @@ impl<P: Platform> Device<P> {
         };
         let voucher = match &how.claim {
             Some(code) => {
-                let ask = ClaimRequest { code: code.clone(), root: root.address() };
+                let ask = ClaimRequest {
+                    code: code.clone(),
+                    root: root.address(),
+                };
                 self.http.claim(&ask).await?
             }
             None => {
                 let invitation = how.invitation.clone();
-                self.http.voucher(&VoucherRequest { kind, root: root.address(), invitation }).await?
+                self.http
+                    .voucher(&VoucherRequest {
+                        kind,
+                        root: root.address(),
+                        invitation,
+                    })
+                    .await?
             }
         };
-        self.http.put_key_bundle(self.subject(), bundle.clone()).await?;
+        self.http
+            .put_key_bundle(self.subject(), bundle.clone())
+            .await?;
         if let Some(text) = profile {
             self.http.put_profile(self.subject(), text.to_vec()).await?;
         }
@@ -176,18 +200,30 @@ impl<P: Platform> Device<P> {
             deviceSignature: device_consent(self.pins(), header.subject, self.signer()).into(),
         };
         let call = register_call(kind, registration, &voucher);
-        send(&self.http, self.pins(), &Action::Register(Box::new(call)), root).await.map(drop)
+        send(
+            &self.http,
+            self.pins(),
+            &Action::Register(Box::new(call)),
+            root,
+        )
+        .await
+        .map(drop)
     }
 
     /// Proves that the subject is registered with this root and key bundle, and that this device is live.
     async fn check_registered(&self, root: Address) -> Result<(), ClientError> {
         let subject = self.subject();
-        let facts =
-            self.prove(Ask::default().subject(subject).device(self.address())).await?;
+        let facts = self
+            .prove(Ask::default().subject(subject).device(self.address()))
+            .await?;
         let fact = facts.subject(subject).ok_or(ClientError::NotRegistered)?;
         let bundle = KeyBundle::of(self.roots().current());
         if fact.root != root || fact.kind != self.kind() {
-            return Err(Lie::RowChanged { what: "subject", id: subject.0 }.into());
+            return Err(Lie::RowChanged {
+                what: "subject",
+                id: subject.0,
+            }
+            .into());
         }
         if fact.key_bundle_hash != bundle.hash() {
             return Err(Lie::SubstitutedKey { subject }.into());
@@ -230,6 +266,11 @@ pub(crate) fn device_consent(pins: &KeysetChain, subject: B256, device: &Signing
         chain_id: pins.id,
         verifying_contract: pins.contracts.directory,
     };
-    let consent = typed::DeviceConsent { subject, device: device.address() };
-    device.sign_digest(&consent.eip712_signing_hash(&domain)).to_vec()
+    let consent = typed::DeviceConsent {
+        subject,
+        device: device.address(),
+    };
+    device
+        .sign_digest(&consent.eip712_signing_hash(&domain))
+        .to_vec()
 }

@@ -10,16 +10,16 @@
 
 #![forbid(unsafe_code)]
 
-mod platform;
 mod error;
+mod platform;
 
 mod cid;
-mod slots;
-mod proof;
 mod facts;
 mod http;
-mod view;
+mod proof;
+mod slots;
 mod tx;
+mod view;
 
 mod device;
 mod keys;
@@ -27,15 +27,43 @@ mod restore;
 mod sign_in;
 
 mod access;
-mod open;
 mod chart;
+mod open;
+mod records;
 
+mod add;
+mod consent;
+mod import;
+mod moves;
+mod outbox;
+mod resume;
+mod seal;
+mod write;
+
+mod admin;
+mod directory;
+mod notices;
+mod receipts;
+
+pub use add::{Added, NewRecord};
+pub use carechain_crypto::{
+    ApplicationDocument, CryptoError, Keyset, PasswordCost, Statement, Words,
+};
 pub use chart::{Chart, ChartQuery, ChartRow, RowState};
+pub use consent::{AccessRequest, AccessView, Asked, GrantView, NewGrant, RequestView};
 pub use device::Device;
+pub use directory::{People, Person};
 pub use error::{ClientError, Lie};
 pub use facts::{DeviceFact, FreshnessFact, LaneFact, RequestFact, SubjectFact};
+pub use import::{ImportOptions, ImportReport, Importer, Rejected};
 pub use keys::{CreatedKeys, NewKeys, Registration, create_keys};
+pub use moves::Revoked;
+pub use notices::{Event, EventReader, LineTooLong, Notices};
 pub use platform::{Body, Method, Platform, PlatformError, Request, Response};
 pub use proof::{Head, verify_head};
+pub use receipts::ReceiptView;
+pub use records::{Content, Fault, Verification};
 pub use restore::{RESTORE_GAP, Restored, restore_keys};
+pub use resume::{Resumed, Tended};
+pub use seal::MAX_CONTENT_BYTES;
 pub use tx::{Action, Terms};

@@ -54,9 +54,19 @@ impl<'a> Opener<'a> {
     pub(crate) fn new(access: &'a Access, chain_id: u64, items: &'a [ReleasedItem]) -> Self {
         let commitments = items
             .iter()
-            .map(|i| ((i.item.anchor.record, i.item.anchor.version), i.item.anchor.commitment))
+            .map(|i| {
+                (
+                    (i.item.anchor.record, i.item.anchor.version),
+                    i.item.anchor.commitment,
+                )
+            })
             .collect();
-        Self { access, chain_id, items, commitments }
+        Self {
+            access,
+            chain_id,
+            items,
+            commitments,
+        }
     }
 
     /// Opens one item.
@@ -73,13 +83,21 @@ impl<'a> Opener<'a> {
             return Ok(Opening::Erased);
         };
         self.check_name(anchor, uid)?;
-        let Some((key, by_inbox)) = self.record_key(item)? else { return Ok(Opening::Waiting) };
+        let Some((key, by_inbox)) = self.record_key(item)? else {
+            return Ok(Opening::Waiting);
+        };
         let cid = self.check_commitment(anchor, &key, cid_text)?;
         let envelope = match blob {
             None => None,
             Some(blob) => Some(open_blob(anchor, uid, &key, &cid, blob)?),
         };
-        Ok(Opening::Open(OpenItem { uid, key, cid, envelope, by_inbox }))
+        Ok(Opening::Open(OpenItem {
+            uid,
+            key,
+            cid,
+            envelope,
+            by_inbox,
+        }))
     }
 
     /// The uid must lead to the record's id.
@@ -94,7 +112,10 @@ impl<'a> Opener<'a> {
             other.record != record && record_id(subject, &other.author.0, &tag) == other.record.0
         });
         Err(match other {
-            Some(other) => Lie::RecordsSwapped { record, other: other.record },
+            Some(other) => Lie::RecordsSwapped {
+                record,
+                other: other.record,
+            },
             None => Lie::UidChanged { record },
         })
     }
@@ -104,12 +125,17 @@ impl<'a> Opener<'a> {
         let anchor = &item.anchor;
         if let Some(slot) = &item.slot {
             let lane_key = self.access.lane_key(anchor.lane, item.slot_epoch)?;
-            return match self.slot_of(anchor, item.slot_epoch).open(&lane_key, slot.as_ref()) {
+            return match self
+                .slot_of(anchor, item.slot_epoch)
+                .open(&lane_key, slot.as_ref())
+            {
                 Ok(key) => Ok(Some((key, false))),
                 Err(_) => Err(self.name_slot(item)),
             };
         }
-        let (Some(inbox), Some(kem)) = (&item.inbox, self.access.kem()) else { return Ok(None) };
+        let (Some(inbox), Some(kem)) = (&item.inbox, self.access.kem()) else {
+            return Ok(None);
+        };
         let slot = InboxSlot {
             subject: self.access.subject.0,
             key_version: item.inbox_key_version,
@@ -118,7 +144,9 @@ impl<'a> Opener<'a> {
         };
         let key = slot
             .open(kem, inbox.as_ref())
-            .map_err(|_| Lie::KeyChanged { record: anchor.record })?;
+            .map_err(|_| Lie::KeyChanged {
+                record: anchor.record,
+            })?;
         Ok(Some((key, true)))
     }
 
@@ -135,11 +163,19 @@ impl<'a> Opener<'a> {
     /// Why a slot does not open: it may be that of another record or version, at any epoch served here.
     fn name_slot(&self, item: &ReleaseItem) -> Lie {
         let record = item.anchor.record;
-        let Some(slot) = &item.slot else { return Lie::KeyChanged { record } };
+        let Some(slot) = &item.slot else {
+            return Lie::KeyChanged { record };
+        };
         for other in self.items {
             let anchor = &other.item.anchor;
-            let Ok(key) = self.access.lane_key(anchor.lane, item.slot_epoch) else { continue };
-            if self.slot_of(anchor, item.slot_epoch).open(&key, slot.as_ref()).is_ok() {
+            let Ok(key) = self.access.lane_key(anchor.lane, item.slot_epoch) else {
+                continue;
+            };
+            if self
+                .slot_of(anchor, item.slot_epoch)
+                .open(&key, slot.as_ref())
+                .is_ok()
+            {
                 return misplaced(&item.anchor, anchor);
             }
         }
@@ -178,7 +214,9 @@ impl<'a> Opener<'a> {
             i.item.cid.as_deref() == Some(cid_text)
                 && (a.record, a.version) != (record, anchor.version)
         });
-        Err(other.map_or(Lie::CommitmentWrong { record }, |o| misplaced(anchor, &o.item.anchor)))
+        Err(other.map_or(Lie::CommitmentWrong { record }, |o| {
+            misplaced(anchor, &o.item.anchor)
+        }))
     }
 }
 
@@ -190,7 +228,10 @@ fn misplaced(expected: &AnchorRow, served: &AnchorRow) -> Lie {
             expected: expected.version,
         }
     } else {
-        Lie::RecordsSwapped { record: expected.record, other: served.record }
+        Lie::RecordsSwapped {
+            record: expected.record,
+            other: served.record,
+        }
     }
 }
 
@@ -210,8 +251,8 @@ pub(crate) fn open_blob(
     // The blob is the one committed to: what does not open now was sealed wrongly by its author.
     let opened = open_envelope(key, &uid.0, anchor.version, blob)
         .map_err(|_| forged("its author sealed it wrongly"))?;
-    let meta = Meta::decode(opened.meta())
-        .map_err(|_| forged("its author's statement cannot be read"))?;
+    let meta =
+        Meta::decode(opened.meta()).map_err(|_| forged("its author's statement cannot be read"))?;
     check_statement(anchor, &meta)?;
     meta.check_content(opened.content())
         .map_err(|_| forged("its content is not the one that its author signed"))?;
@@ -234,9 +275,7 @@ pub(crate) fn check_statement(anchor: &AnchorRow, meta: &Meta) -> Result<(), Lie
 }
 
 /// Latest version of each record among anchors.
-pub(crate) fn latest<'a>(
-    anchors: impl Iterator<Item = &'a AnchorRow>,
-) -> BTreeMap<RecordId, u32> {
+pub(crate) fn latest<'a>(anchors: impl Iterator<Item = &'a AnchorRow>) -> BTreeMap<RecordId, u32> {
     let mut latest = BTreeMap::new();
     for anchor in anchors {
         let version = latest.entry(anchor.record).or_insert(0);

@@ -62,7 +62,10 @@ pub struct Response<B> {
 }
 
 /// A body as it arrives.
-#[allow(async_fn_in_trait, reason = "futures need not be Send: a browser has one thread")]
+#[allow(
+    async_fn_in_trait,
+    reason = "futures need not be Send: a browser has one thread"
+)]
 pub trait Body {
     /// The next piece; `None` at its end. A body that was cut is an error.
     async fn chunk(&mut self) -> Result<Option<Vec<u8>>, PlatformError>;
@@ -88,7 +91,10 @@ pub enum PlatformError {
 /// The surroundings of a device.
 ///
 /// Names in storage are made of ASCII letters, digits, `-`, `_`, `.` and `/`.
-#[allow(async_fn_in_trait, reason = "futures need not be Send: a browser has one thread")]
+#[allow(
+    async_fn_in_trait,
+    reason = "futures need not be Send: a browser has one thread"
+)]
 pub trait Platform {
     /// A body as this platform streams it.
     type Body: Body;
@@ -128,8 +134,12 @@ pub(crate) struct Random<'p, P> {
 
 impl<'p, P: Platform> Random<'p, P> {
     pub(crate) fn new(platform: &'p P) -> Result<Self, PlatformError> {
-        let mut random =
-            Self { platform, pool: zeroize::Zeroizing::new([0; POOL_BYTES]), left: 0, failed: None };
+        let mut random = Self {
+            platform,
+            pool: zeroize::Zeroizing::new([0; POOL_BYTES]),
+            left: 0,
+            failed: None,
+        };
         random.refill();
         random.check()?;
         Ok(random)

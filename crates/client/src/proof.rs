@@ -51,7 +51,10 @@ pub fn verify_head(pins: &KeysetChain, signed: &SignedHead, now: u64) -> Result<
     }
     let age_secs = now.abs_diff(signed.time);
     if age_secs > MAX_HEAD_AGE_SECS {
-        return Err(Lie::StaleHead { age_secs, limit_secs: MAX_HEAD_AGE_SECS });
+        return Err(Lie::StaleHead {
+            age_secs,
+            limit_secs: MAX_HEAD_AGE_SECS,
+        });
     }
     Ok(Head {
         number: header.number,
@@ -74,7 +77,10 @@ pub(crate) fn verify_state(
 ) -> Result<(), Lie> {
     if asked.len() != answer.accounts.len() {
         let contract = asked.first().map_or(Address::ZERO, |a| a.address);
-        return Err(Lie::BadProof { contract, what: "another number of accounts than asked for" });
+        return Err(Lie::BadProof {
+            contract,
+            what: "another number of accounts than asked for",
+        });
     }
     for (ask, account) in asked.iter().zip(&answer.accounts) {
         verify_account(state_root, ask, account, out)?;
@@ -88,7 +94,10 @@ fn verify_account(
     account: &ProvenAccount,
     out: &mut Values,
 ) -> Result<(), Lie> {
-    let bad = |what| Lie::BadProof { contract: ask.address, what };
+    let bad = |what| Lie::BadProof {
+        contract: ask.address,
+        what,
+    };
     if account.address != ask.address {
         return Err(bad("another account than asked for"));
     }
@@ -105,8 +114,13 @@ fn verify_account(
         return Err(bad("too many nodes"));
     }
     let key = Nibbles::unpack(keccak256(account.address));
-    verify_proof(state_root, key, Some(alloy_rlp::encode(leaf)), &account.proof)
-        .map_err(|_| bad("the account does not lead to the state root"))?;
+    verify_proof(
+        state_root,
+        key,
+        Some(alloy_rlp::encode(leaf)),
+        &account.proof,
+    )
+    .map_err(|_| bad("the account does not lead to the state root"))?;
     for (slot, proven) in ask.slots.iter().zip(&account.slots) {
         if proven.slot != *slot {
             return Err(bad("another slot than asked for"));

@@ -53,7 +53,12 @@ pub async fn restore_keys<P: Platform>(
     let found = scan(&http, &view, &seed).await?;
     let mut restored = Vec::with_capacity(found.len());
     for (index, subject) in found {
-        let one = Restore { http: &http, view: &view, info: &info, seed: &seed };
+        let one = Restore {
+            http: &http,
+            view: &view,
+            info: &info,
+            seed: &seed,
+        };
         restored.push(one.subject(index, subject, password, cost).await?);
     }
     Ok(restored)
@@ -71,10 +76,14 @@ async fn scan<P: Platform>(
     while next < end.min(MAX_INDICES) {
         let mut roots = Vec::new();
         for index in next..end {
-            let root = seed.root_key(index).map_err(ClientError::crypto("derive a root key"))?;
+            let root = seed
+                .root_key(index)
+                .map_err(ClientError::crypto("derive a root key"))?;
             roots.push((index, root.address()));
         }
-        let ask = roots.iter().fold(Ask::default(), |ask, (_, root)| ask.root(*root));
+        let ask = roots
+            .iter()
+            .fold(Ask::default(), |ask, (_, root)| ask.root(*root));
         let facts = view.prove(http, &ask).await?;
         next = end;
         for (index, root) in roots {
@@ -85,7 +94,11 @@ async fn scan<P: Platform>(
             }
         }
     }
-    if found.is_empty() { Err(ClientError::NobodyFound { scanned: next }) } else { Ok(found) }
+    if found.is_empty() {
+        Err(ClientError::NobodyFound { scanned: next })
+    } else {
+        Ok(found)
+    }
 }
 
 struct Restore<'a, P: Platform> {
@@ -107,9 +120,16 @@ impl<P: Platform> Restore<'_, P> {
     ) -> Result<Restored, ClientError> {
         let failed = || ClientError::crypto("restore keys");
         if self.seed.subject(index).map_err(failed())? != subject.0 {
-            return Err(Lie::RowChanged { what: "subject", id: subject.0 }.into());
+            return Err(Lie::RowChanged {
+                what: "subject",
+                id: subject.0,
+            }
+            .into());
         }
-        let facts = self.view.prove(self.http, &Ask::default().subject(subject)).await?;
+        let facts = self
+            .view
+            .prove(self.http, &Ask::default().subject(subject))
+            .await?;
         let kind = self.check_bundle(&facts, index, subject)?;
         let name = format!("restore/{:x}", subject.0);
         let open = match self.kept(&name, password).await? {
@@ -124,25 +144,44 @@ impl<P: Platform> Restore<'_, P> {
                     index,
                     address: device.address(),
                 };
-                let secrets = KeysetSecrets { roots: self.seed.roots(index), device, root: None };
+                let secrets = KeysetSecrets {
+                    roots: self.seed.roots(index),
+                    device,
+                    root: None,
+                };
                 let open = Keyset::create(header, secrets, password, cost, &mut random)
                     .map_err(failed())?;
                 random.check()?;
-                self.http.platform.save(&name, &open.keyset().to_json()).await?;
+                self.http
+                    .platform
+                    .save(&name, &open.keyset().to_json())
+                    .await?;
                 open
             }
         };
         let device = &open.secrets().device;
-        let facts = self.view.prove(self.http, &Ask::default().device(device.address())).await?;
+        let facts = self
+            .view
+            .prove(self.http, &Ask::default().device(device.address()))
+            .await?;
         if !facts.device(device.address()).is_live_of(subject) {
             let signature = device_consent(&self.view.pins, subject.0, device);
-            let action = Action::AddDevice { device: device.address(), signature };
+            let action = Action::AddDevice {
+                device: device.address(),
+                signature,
+            };
             let root = self.seed.root_key(index).map_err(failed())?;
             send(self.http, &self.view.pins, &action, &root).await?;
         }
         self.http.platform.remove(&name).await?;
         let keyset = open.keyset().to_json();
-        Ok(Restored { subject, kind, index, address: device.address(), keyset })
+        Ok(Restored {
+            subject,
+            kind,
+            index,
+            address: device.address(),
+            keyset,
+        })
     }
 
     /// The key bundle on chain must be the one that the words give.
@@ -152,9 +191,10 @@ impl<P: Platform> Restore<'_, P> {
         index: u32,
         subject: SubjectId,
     ) -> Result<Kind, ClientError> {
-        let fact = facts
-            .subject(subject)
-            .ok_or(ClientError::Unknown { what: "subject", id: subject.0 })?;
+        let fact = facts.subject(subject).ok_or(ClientError::Unknown {
+            what: "subject",
+            id: subject.0,
+        })?;
         let bundle = KeyBundle::of(&self.seed.encryption_root(index, fact.key_generation));
         if bundle.hash() == fact.key_bundle_hash {
             Ok(fact.kind)
@@ -170,8 +210,12 @@ impl<P: Platform> Restore<'_, P> {
         name: &str,
         password: &str,
     ) -> Result<Option<carechain_crypto::OpenKeyset>, ClientError> {
-        let Some(bytes) = self.http.platform.load(name).await? else { return Ok(None) };
-        let kept = Keyset::parse(&bytes).and_then(|keyset| keyset.open(password)).ok();
+        let Some(bytes) = self.http.platform.load(name).await? else {
+            return Ok(None);
+        };
+        let kept = Keyset::parse(&bytes)
+            .and_then(|keyset| keyset.open(password))
+            .ok();
         Ok(kept.filter(|open| open.header().chain == self.view.pins))
     }
 }

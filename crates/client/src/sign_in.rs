@@ -28,10 +28,21 @@ impl<P: Platform> Device<P> {
                 why: "not 8 to 128 letters and digits".to_owned(),
             });
         }
-        let message =
-            message(&self.info.public_url, self.pins().id, self.address(), &nonce, self.now());
-        let signature = self.signer().sign_digest(&eip191_hash_message(&message)).to_vec();
-        let request = SessionRequest { message, signature: signature.into() };
+        let message = message(
+            &self.info.public_url,
+            self.pins().id,
+            self.address(),
+            &nonce,
+            self.now(),
+        );
+        let signature = self
+            .signer()
+            .sign_digest(&eip191_hash_message(&message))
+            .to_vec();
+        let request = SessionRequest {
+            message,
+            signature: signature.into(),
+        };
         let session = self.http.open_session(&request).await?;
         if session.subject != self.subject() {
             return Err(ClientError::Answer {
@@ -60,7 +71,10 @@ impl<P: Platform> Device<P> {
             self.sign_in().await?;
         }
         match call().await {
-            Err(ClientError::Refused { code: ErrorCode::SignInRequired, .. }) => {
+            Err(ClientError::Refused {
+                code: ErrorCode::SignInRequired,
+                ..
+            }) => {
                 self.sign_in().await?;
                 call().await
             }
@@ -88,7 +102,13 @@ mod tests {
 
     #[test]
     fn the_message_is_that_of_eip_4361() {
-        let text = message("http://localhost:8080", 7, Address::ZERO, "abcdefgh1", 1_800_000_000);
+        let text = message(
+            "http://localhost:8080",
+            7,
+            Address::ZERO,
+            "abcdefgh1",
+            1_800_000_000,
+        );
         assert_eq!(
             text,
             "localhost:8080 wants you to sign in with your Ethereum account:\n\

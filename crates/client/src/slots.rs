@@ -95,6 +95,9 @@ mod tests {
             epochs(SubjectId::default()),
             b256!("ad3228b676f7d3cd4284a5443f17f1962b36e491b30a40b2405849e597ba5fb5")
         );
-        assert_eq!(plus(B256::with_last_byte(255), 1), B256::from(U256::from(256)));
+        assert_eq!(
+            plus(B256::with_last_byte(255), 1),
+            B256::from(U256::from(256))
+        );
     }
 }

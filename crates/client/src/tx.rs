@@ -188,56 +188,83 @@ impl Action {
             Action::SetProfile { hash } => {
                 directory::setProfileCall { profileHash: *hash }.abi_encode()
             }
-            Action::Apply { credential_hash } => {
-                directory::submitApplicationCall { credentialHash: *credential_hash }.abi_encode()
+            Action::Apply { credential_hash } => directory::submitApplicationCall {
+                credentialHash: *credential_hash,
             }
-            Action::Vote { subject, decision, reason } => directory::voteCall {
+            .abi_encode(),
+            Action::Vote {
+                subject,
+                decision,
+                reason,
+            } => directory::voteCall {
                 subject: subject.0,
                 decision: decision.number(),
                 reason: *reason,
             }
             .abi_encode(),
-            Action::VoteThreshold { threshold } => {
-                directory::voteThresholdCall { newThreshold: *threshold }.abi_encode()
+            Action::VoteThreshold { threshold } => directory::voteThresholdCall {
+                newThreshold: *threshold,
             }
-            Action::Request { subject, salt, purpose, expiry, sealed_hash } => {
-                consent::requestCall {
-                    subject: subject.0,
-                    salt: *salt,
-                    purpose: *purpose,
-                    expiry: *expiry,
-                    sealedHash: *sealed_hash,
-                }
-                .abi_encode()
+            .abi_encode(),
+            Action::Request {
+                subject,
+                salt,
+                purpose,
+                expiry,
+                sealed_hash,
+            } => consent::requestCall {
+                subject: subject.0,
+                salt: *salt,
+                purpose: *purpose,
+                expiry: *expiry,
+                sealedHash: *sealed_hash,
             }
-            Action::Refuse { request } => {
-                consent::refuseCall { requestId: request.0 }.abi_encode()
+            .abi_encode(),
+            Action::Refuse { request } => consent::refuseCall {
+                requestId: request.0,
             }
-            Action::Withdraw { request } => {
-                consent::withdrawCall { requestId: request.0 }.abi_encode()
+            .abi_encode(),
+            Action::Withdraw { request } => consent::withdrawCall {
+                requestId: request.0,
             }
-            Action::Grant { terms, request, fresh_until } => consent::grantCall {
+            .abi_encode(),
+            Action::Grant {
+                terms,
+                request,
+                fresh_until,
+            } => consent::grantCall {
                 terms: terms.abi(),
                 requestId: request.0,
                 freshUntil: *fresh_until,
             }
             .abi_encode(),
-            Action::Revoke { grant, expected, fresh_until } => consent::revokeCall {
+            Action::Revoke {
+                grant,
+                expected,
+                fresh_until,
+            } => consent::revokeCall {
                 grantId: grant.0,
                 expectedEpochs: expected.0,
                 freshUntil: *fresh_until,
             }
             .abi_encode(),
-            Action::MoveEpochs { lanes, expected, fresh_until, expired } => {
-                consent::moveEpochsCall {
-                    lanes: lanes.0,
-                    expectedEpochs: expected.0,
-                    freshUntil: *fresh_until,
-                    expired: expired.iter().map(|g| g.0).collect(),
-                }
-                .abi_encode()
+            Action::MoveEpochs {
+                lanes,
+                expected,
+                fresh_until,
+                expired,
+            } => consent::moveEpochsCall {
+                lanes: lanes.0,
+                expectedEpochs: expected.0,
+                freshUntil: *fresh_until,
+                expired: expired.iter().map(|g| g.0).collect(),
             }
-            Action::Anchor { subject, items, deadline } => records::anchorManyCall {
+            .abi_encode(),
+            Action::Anchor {
+                subject,
+                items,
+                deadline,
+            } => records::anchorManyCall {
                 subject: subject.0,
                 items: items.clone(),
                 deadline: *deadline,

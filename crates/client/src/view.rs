@@ -52,16 +52,30 @@ impl<P: Platform> ChainView<P> {
         let name = seen_name(&pins);
         let seen = match platform.load(&name).await? {
             None => None,
-            Some(bytes) => Some(serde_json::from_slice(&bytes).map_err(|_| {
-                ClientError::Outbox { name, why: "the highest head seen is not JSON of its shape" }
-            })?),
+            Some(bytes) => {
+                Some(
+                    serde_json::from_slice(&bytes).map_err(|_| ClientError::Outbox {
+                        name,
+                        why: "the highest head seen is not JSON of its shape",
+                    })?,
+                )
+            }
         };
-        Ok(Self { pins, seen: RefCell::new(seen), blocks: RefCell::default(), second: None })
+        Ok(Self {
+            pins,
+            seen: RefCell::new(seen),
+            blocks: RefCell::default(),
+            second: None,
+        })
     }
 
     pub(crate) fn set_second(&mut self, platform: P, node_key: Address) {
         let http = Http::new(platform);
-        self.second = Some(SecondNode { http, node_key, blocks: RefCell::default() });
+        self.second = Some(SecondNode {
+            http,
+            node_key,
+            blocks: RefCell::default(),
+        });
     }
 
     /// Takes a head: signed, recent, not behind, the same as any other of its number.
@@ -70,14 +84,24 @@ impl<P: Platform> ChainView<P> {
         let seen = *self.seen.borrow();
         match seen {
             Some(seen) if head.number < seen.number => {
-                return Err(Lie::OlderHead { seen: seen.number, served: head.number }.into());
+                return Err(Lie::OlderHead {
+                    seen: seen.number,
+                    served: head.number,
+                }
+                .into());
             }
             Some(seen) if head.number == seen.number && head.hash != seen.hash => {
-                return Err(Lie::TwoHistories { number: head.number }.into());
+                return Err(Lie::TwoHistories {
+                    number: head.number,
+                }
+                .into());
             }
             Some(seen) if head.number == seen.number => {}
             _ => {
-                let now = Seen { number: head.number, hash: head.hash };
+                let now = Seen {
+                    number: head.number,
+                    hash: head.hash,
+                };
                 let json = serde_json::to_vec(&now).expect("a number and a hash are JSON");
                 platform.save(&seen_name(&self.pins), &json).await?;
                 *self.seen.borrow_mut() = Some(now);
@@ -89,9 +113,14 @@ impl<P: Platform> ChainView<P> {
 
     /// Compares with the second node: one number, one hash.
     async fn compare(&self, platform: &P, head: &Head) -> Result<(), ClientError> {
-        let Some(second) = &self.second else { return Ok(()) };
+        let Some(second) = &self.second else {
+            return Ok(());
+        };
         let theirs = second.http.head().await?;
-        let pins = KeysetChain { node_key: second.node_key, ..self.pins.clone() };
+        let pins = KeysetChain {
+            node_key: second.node_key,
+            ..self.pins.clone()
+        };
         let theirs = verify_head(&pins, &theirs, platform.now_secs())?;
         remember(&self.blocks, head.number, head.hash)?;
         remember(&second.blocks, theirs.number, theirs.hash)?;
@@ -126,7 +155,11 @@ impl<P: Platform> ChainView<P> {
             Some(head) => head,
             None => self.head(http).await?,
         };
-        Ok(Facts { head, contracts, values })
+        Ok(Facts {
+            head,
+            contracts,
+            values,
+        })
     }
 
     /// Every live grant of a subject, proven to be all of them.
@@ -144,7 +177,10 @@ impl<P: Platform> ChainView<P> {
                 let ask = Ask::default().epochs(subject).live(subject, taken);
                 self.prove(http, &ask).await?.live(subject, taken)
             };
-            let ask = ids.iter().fold(Ask::default().epochs(subject).live(subject, taken), |a, id| a.grant(*id));
+            let ask = ids.iter().fold(
+                Ask::default().epochs(subject).live(subject, taken),
+                |a, id| a.grant(*id),
+            );
             let facts = self.prove(http, &ask).await?;
             let freshness = facts.freshness(subject);
             if freshness.taken != taken || facts.live(subject, taken) != ids {
@@ -154,12 +190,25 @@ impl<P: Platform> ChainView<P> {
             for id in ids {
                 match facts.grant(id).filter(|g| g.subject == subject && !g.ended) {
                     Some(grant) => grants.push(grant),
-                    None => return Err(Lie::RowChanged { what: "grant", id: id.0 }.into()),
+                    None => {
+                        return Err(Lie::RowChanged {
+                            what: "grant",
+                            id: id.0,
+                        }
+                        .into());
+                    }
                 }
             }
-            return Ok(LiveGrants { grants, epochs: facts.epochs(subject), freshness, head: facts.head });
+            return Ok(LiveGrants {
+                grants,
+                epochs: facts.epochs(subject),
+                freshness,
+                head: facts.head,
+            });
         }
-        Err(ClientError::Contended { what: "list the live grants" })
+        Err(ClientError::Contended {
+            what: "list the live grants",
+        })
     }
 }
 

@@ -30,10 +30,16 @@ impl<P: Platform> Http<P> {
     pub(crate) async fn upload(&self, frames: Vec<u8>) -> Result<Uploaded, ClientError> {
         let what = "the upload";
         let kind = Some("application/octet-stream");
-        let response = self.send(Method::Post, "/v1/blobs".to_owned(), kind, &[], frames).await?;
+        let response = self
+            .send(Method::Post, "/v1/blobs".to_owned(), kind, &[], frames)
+            .await?;
         let status = response.status;
         let bytes = read_all(response.body, MAX_ANSWER_BYTES).await?;
-        if (200..300).contains(&status) { parse(what, &bytes) } else { Err(refusal(what, status, &bytes)) }
+        if (200..300).contains(&status) {
+            parse(what, &bytes)
+        } else {
+            Err(refusal(what, status, &bytes))
+        }
     }
 
     /// A blob, or with `first` its first bytes alone.
@@ -43,7 +49,9 @@ impl<P: Platform> Http<P> {
             .into_iter()
             .collect();
         let path = format!("/v1/blobs/{cid}");
-        let response = self.send(Method::Get, path, None, &extra, Vec::new()).await?;
+        let response = self
+            .send(Method::Get, path, None, &extra, Vec::new())
+            .await?;
         let status = response.status;
         if matches!(status, 200 | 206) {
             return read_all(response.body, MAX_BLOB_BYTES as usize).await;
@@ -57,7 +65,9 @@ impl<P: Platform> Http<P> {
         let what = "the release";
         let body = encode(what, ask)?;
         let kind = Some("application/json");
-        let response = self.send(Method::Post, "/v1/releases".to_owned(), kind, &[], body).await?;
+        let response = self
+            .send(Method::Post, "/v1/releases".to_owned(), kind, &[], body)
+            .await?;
         if !(200..300).contains(&response.status) {
             let bytes = read_all(response.body, MAX_ANSWER_BYTES).await?;
             return Err(refusal(what, response.status, &bytes));
@@ -67,8 +77,9 @@ impl<P: Platform> Http<P> {
         let mut release = ReleaseReader::default();
         while let Some(piece) = stream.chunk().await? {
             reader.push(&piece);
-            while let Some((kind, payload)) =
-                reader.next_frame().map_err(|_| bad("a frame cannot be read"))?
+            while let Some((kind, payload)) = reader
+                .next_frame()
+                .map_err(|_| bad("a frame cannot be read"))?
             {
                 release.frame(kind, payload)?;
             }
@@ -99,7 +110,8 @@ impl ReleaseReader {
         if self.ended {
             return Err(bad("something follows its end"));
         }
-        if kind != FrameKind::Blob && (self.open_blob || self.owed_blob) && kind != FrameKind::Error {
+        if kind != FrameKind::Blob && (self.open_blob || self.owed_blob) && kind != FrameKind::Error
+        {
             return Err(bad("a blob is missing or cut"));
         }
         match kind {
@@ -128,7 +140,11 @@ impl ReleaseReader {
     }
 
     fn blob(&mut self, payload: &[u8]) -> Result<(), ClientError> {
-        let Some(last) = self.items.last_mut().filter(|_| self.open_blob || self.owed_blob) else {
+        let Some(last) = self
+            .items
+            .last_mut()
+            .filter(|_| self.open_blob || self.owed_blob)
+        else {
             return Err(bad("a blob that no item announced"));
         };
         self.blob_bytes += payload.len();
@@ -149,7 +165,10 @@ impl ReleaseReader {
         if header.items as usize != self.items.len() {
             return Err(bad("another number of items than announced"));
         }
-        Ok(Released { header, items: self.items })
+        Ok(Released {
+            header,
+            items: self.items,
+        })
     }
 }
 
@@ -168,7 +187,12 @@ mod tests {
     use carechain_domain::{Epochs, Lane};
 
     fn header(items: u32) -> Vec<u8> {
-        let header = ReleaseHeader { epochs: Epochs::default(), items, receipt: None, block: 1 };
+        let header = ReleaseHeader {
+            epochs: Epochs::default(),
+            items,
+            receipt: None,
+            block: 1,
+        };
         serde_json::to_vec(&header).unwrap()
     }
 
@@ -220,28 +244,51 @@ mod tests {
             (FrameKind::End, vec![]),
         ])
         .unwrap();
-        assert_eq!(released.items[0].blob.as_ref().unwrap().len(), MAX_PAYLOAD_BYTES + 1);
+        assert_eq!(
+            released.items[0].blob.as_ref().unwrap().len(),
+            MAX_PAYLOAD_BYTES + 1
+        );
         assert!(released.items[1].blob.is_none());
     }
 
     #[test]
     fn what_is_cut_or_out_of_order_is_named() {
         let cases: [(&[(FrameKind, Vec<u8>)], &str); 6] = [
-            (&[(FrameKind::Header, header(0))], "it was cut before its end"),
-            (&[(FrameKind::Item, item(false))], "an item before the header"),
+            (
+                &[(FrameKind::Header, header(0))],
+                "it was cut before its end",
+            ),
+            (
+                &[(FrameKind::Item, item(false))],
+                "an item before the header",
+            ),
             (
                 &[(FrameKind::Header, header(1)), (FrameKind::End, vec![])],
                 "another number of items than announced",
             ),
             (
-                &[(FrameKind::Header, header(1)), (FrameKind::Item, item(true)), (FrameKind::End, vec![])],
+                &[
+                    (FrameKind::Header, header(1)),
+                    (FrameKind::Item, item(true)),
+                    (FrameKind::End, vec![]),
+                ],
                 "a blob is missing or cut",
             ),
             (
-                &[(FrameKind::Header, header(1)), (FrameKind::Item, item(false)), (FrameKind::Blob, vec![])],
+                &[
+                    (FrameKind::Header, header(1)),
+                    (FrameKind::Item, item(false)),
+                    (FrameKind::Blob, vec![]),
+                ],
                 "a blob that no item announced",
             ),
-            (&[(FrameKind::Header, header(0)), (FrameKind::Header, header(0))], "a second header"),
+            (
+                &[
+                    (FrameKind::Header, header(0)),
+                    (FrameKind::Header, header(0)),
+                ],
+                "a second header",
+            ),
         ];
         for (frames, what) in cases {
             assert_eq!(read(frames).err(), Some(Lie::BadStream { what }.into()));
@@ -251,7 +298,9 @@ mod tests {
     #[test]
     fn an_error_within_the_stream_is_the_nodes_refusal() {
         let body = br#"{"code":"lagging","message":"the index lags"}"#.to_vec();
-        let error = read(&[(FrameKind::Header, header(1)), (FrameKind::Error, body)]).err().unwrap();
+        let error = read(&[(FrameKind::Header, header(1)), (FrameKind::Error, body)])
+            .err()
+            .unwrap();
         assert_eq!(error.code(), Some(ErrorCode::Lagging));
     }
 }

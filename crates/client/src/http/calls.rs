@@ -55,7 +55,8 @@ impl<P: Platform> Http<P> {
     }
 
     pub(crate) async fn close_session(&self) -> Result<(), ClientError> {
-        self.tell_bare("signing out", Method::Delete, "/v1/session").await
+        self.tell_bare("signing out", Method::Delete, "/v1/session")
+            .await
     }
 
     pub(crate) async fn head(&self) -> Result<SignedHead, ClientError> {
@@ -67,17 +68,24 @@ impl<P: Platform> Http<P> {
     }
 
     pub(crate) async fn nonce(&self, address: Address) -> Result<u64, ClientError> {
-        let nonce: Nonce =
-            self.get("the nonce", format!("/v1/chain/nonce/{address:#x}")).await?;
+        let nonce: Nonce = self
+            .get("the nonce", format!("/v1/chain/nonce/{address:#x}"))
+            .await?;
         Ok(nonce.nonce)
     }
 
     pub(crate) async fn receipt(&self, transaction: B256) -> Result<Sent, ClientError> {
-        self.get("the receipt", format!("/v1/chain/receipt/{transaction:#x}")).await
+        self.get("the receipt", format!("/v1/chain/receipt/{transaction:#x}"))
+            .await
     }
 
     pub(crate) async fn send_transaction(&self, raw: Bytes) -> Result<Sent, ClientError> {
-        self.post("the transaction", "/v1/chain/send", &SendRequest { transaction: raw }).await
+        self.post(
+            "the transaction",
+            "/v1/chain/send",
+            &SendRequest { transaction: raw },
+        )
+        .await
     }
 
     pub(crate) async fn directory(
@@ -97,11 +105,16 @@ impl<P: Platform> Http<P> {
             .into_iter()
             .filter_map(|(name, value)| Some(format!("{name}={}", escape(&value?))))
             .collect();
-        self.get("the directory", format!("/v1/directory?{}", parts.join("&"))).await
+        self.get(
+            "the directory",
+            format!("/v1/directory?{}", parts.join("&")),
+        )
+        .await
     }
 
     pub(crate) async fn subject(&self, subject: SubjectId) -> Result<SubjectView, ClientError> {
-        self.get("the subject", format!("/v1/subjects/{subject}")).await
+        self.get("the subject", format!("/v1/subjects/{subject}"))
+            .await
     }
 
     pub(crate) async fn put_key_bundle(
@@ -110,7 +123,9 @@ impl<P: Platform> Http<P> {
         document: Vec<u8>,
     ) -> Result<(), ClientError> {
         let path = format!("/v1/subjects/{subject}/key-bundle");
-        let body = PutDocument { document: document.into() };
+        let body = PutDocument {
+            document: document.into(),
+        };
         self.tell("the key bundle", Method::Put, path, &body).await
     }
 
@@ -120,7 +135,9 @@ impl<P: Platform> Http<P> {
         document: Vec<u8>,
     ) -> Result<(), ClientError> {
         let path = format!("/v1/subjects/{subject}/profile");
-        let body = PutDocument { document: document.into() };
+        let body = PutDocument {
+            document: document.into(),
+        };
         self.tell("the profile", Method::Put, path, &body).await
     }
 
@@ -130,7 +147,8 @@ impl<P: Platform> Http<P> {
     }
 
     pub(crate) async fn application(&self, of: SubjectId) -> Result<Application, ClientError> {
-        self.get("the application", format!("/v1/subjects/{of}/application")).await
+        self.get("the application", format!("/v1/subjects/{of}/application"))
+            .await
     }
 
     pub(crate) async fn put_keyset(
@@ -139,31 +157,63 @@ impl<P: Platform> Http<P> {
         keyset: Vec<u8>,
     ) -> Result<(), ClientError> {
         let path = format!("/v1/subjects/{subject}/keyset");
-        self.tell("the keyset", Method::Put, path, &VaultCopy { keyset: keyset.into() }).await
+        self.tell(
+            "the keyset",
+            Method::Put,
+            path,
+            &VaultCopy {
+                keyset: keyset.into(),
+            },
+        )
+        .await
     }
 
     pub(crate) async fn keyset(&self, subject: SubjectId) -> Result<VaultCopy, ClientError> {
-        self.get("the keyset", format!("/v1/subjects/{subject}/keyset")).await
+        self.get("the keyset", format!("/v1/subjects/{subject}/keyset"))
+            .await
     }
 
     pub(crate) async fn stage(&self, of: SubjectId, rows: &Stage) -> Result<Staged, ClientError> {
-        self.post("staging", format!("/v1/subjects/{of}/staged"), rows).await
+        self.post("staging", format!("/v1/subjects/{of}/staged"), rows)
+            .await
     }
 
-    pub(crate) async fn put_slots(&self, of: SubjectId, rows: &PutSlots) -> Result<(), ClientError> {
-        self.tell("key slots", Method::Put, format!("/v1/subjects/{of}/slots"), rows).await
+    pub(crate) async fn put_slots(
+        &self,
+        of: SubjectId,
+        rows: &PutSlots,
+    ) -> Result<(), ClientError> {
+        self.tell(
+            "key slots",
+            Method::Put,
+            format!("/v1/subjects/{of}/slots"),
+            rows,
+        )
+        .await
     }
 
-    pub(crate) async fn put_links(&self, of: SubjectId, links: &BackLinks) -> Result<(), ClientError> {
-        self.tell("back-links", Method::Put, format!("/v1/subjects/{of}/back-links"), links).await
+    pub(crate) async fn put_links(
+        &self,
+        of: SubjectId,
+        links: &BackLinks,
+    ) -> Result<(), ClientError> {
+        self.tell(
+            "back-links",
+            Method::Put,
+            format!("/v1/subjects/{of}/back-links"),
+            links,
+        )
+        .await
     }
 
     pub(crate) async fn links(&self, of: SubjectId) -> Result<BackLinks, ClientError> {
-        self.get("back-links", format!("/v1/subjects/{of}/back-links")).await
+        self.get("back-links", format!("/v1/subjects/{of}/back-links"))
+            .await
     }
 
     pub(crate) async fn grants_of(&self, subject: SubjectId) -> Result<GrantsPage, ClientError> {
-        self.get("grants", format!("/v1/subjects/{subject}/grants")).await
+        self.get("grants", format!("/v1/subjects/{subject}/grants"))
+            .await
     }
 
     pub(crate) async fn grants_to_me(&self) -> Result<GrantsPage, ClientError> {
@@ -171,27 +221,46 @@ impl<P: Platform> Http<P> {
     }
 
     pub(crate) async fn put_wrap(&self, wrap: &SignedWrap) -> Result<(), ClientError> {
-        self.tell("the wrap", Method::Put, format!("/v1/grants/{}/wrap", wrap.grant), wrap).await
+        self.tell(
+            "the wrap",
+            Method::Put,
+            format!("/v1/grants/{}/wrap", wrap.grant),
+            wrap,
+        )
+        .await
     }
 
     pub(crate) async fn wrap(&self, grant: GrantId) -> Result<SignedWrap, ClientError> {
-        self.get("the wrap", format!("/v1/grants/{grant}/wrap")).await
+        self.get("the wrap", format!("/v1/grants/{grant}/wrap"))
+            .await
     }
 
     pub(crate) async fn requests_to(&self, of: SubjectId) -> Result<RequestsPage, ClientError> {
-        self.get("requests", format!("/v1/subjects/{of}/requests")).await
+        self.get("requests", format!("/v1/subjects/{of}/requests"))
+            .await
     }
 
     pub(crate) async fn requests_mine(&self) -> Result<RequestsPage, ClientError> {
         self.get("requests", "/v1/requests").await
     }
 
-    pub(crate) async fn post_mail(&self, to: SubjectId, mail: &PostMail) -> Result<(), ClientError> {
-        self.tell("mail", Method::Post, format!("/v1/subjects/{to}/mail"), mail).await
+    pub(crate) async fn post_mail(
+        &self,
+        to: SubjectId,
+        mail: &PostMail,
+    ) -> Result<(), ClientError> {
+        self.tell(
+            "mail",
+            Method::Post,
+            format!("/v1/subjects/{to}/mail"),
+            mail,
+        )
+        .await
     }
 
     pub(crate) async fn mail(&self, of: SubjectId, after: u64) -> Result<MailPage, ClientError> {
-        self.get("mail", format!("/v1/subjects/{of}/mail?after={after}")).await
+        self.get("mail", format!("/v1/subjects/{of}/mail?after={after}"))
+            .await
     }
 
     pub(crate) async fn receipts(
@@ -199,28 +268,45 @@ impl<P: Platform> Http<P> {
         of: SubjectId,
         after: u64,
     ) -> Result<ReceiptsPage, ClientError> {
-        self.get("receipts", format!("/v1/subjects/{of}/receipts?after={after}")).await
+        self.get(
+            "receipts",
+            format!("/v1/subjects/{of}/receipts?after={after}"),
+        )
+        .await
     }
 
     pub(crate) async fn notifications(&self, after: u64) -> Result<NotificationsPage, ClientError> {
-        self.get("notifications", format!("/v1/notifications?after={after}")).await
+        self.get("notifications", format!("/v1/notifications?after={after}"))
+            .await
     }
 
     pub(crate) async fn notifications_read(&self, up_to: u64) -> Result<(), ClientError> {
         let body = NotificationsRead { up_to };
-        self.tell("notifications", Method::Post, "/v1/notifications/read", &body).await
+        self.tell(
+            "notifications",
+            Method::Post,
+            "/v1/notifications/read",
+            &body,
+        )
+        .await
     }
 
     /// The body of the stream of notifications, from after `last_id`.
     pub(crate) async fn notification_stream(&self, last_id: u64) -> Result<P::Body, ClientError> {
         let extra = [("last-event-id", last_id.to_string())];
         let path = "/v1/notifications/stream".to_owned();
-        let response = self.send(Method::Get, path, None, &extra, Vec::new()).await?;
+        let response = self
+            .send(Method::Get, path, None, &extra, Vec::new())
+            .await?;
         if response.status == 200 {
             return Ok(response.body);
         }
         let bytes = super::read_all(response.body, super::MAX_ANSWER_BYTES).await?;
-        Err(super::refusal("the stream of notifications", response.status, &bytes))
+        Err(super::refusal(
+            "the stream of notifications",
+            response.status,
+            &bytes,
+        ))
     }
 }
 

@@ -102,14 +102,18 @@ impl Action {
             Action::RemoveDevice { device } => format!(
                 "Device {device:#x} may no longer act for you. What it has read stays read."
             ),
-            Action::SetProfile { hash } => format!(
-                "Publish a profile that everybody can read (hash {hash:#x})."
-            ),
+            Action::SetProfile { hash } => {
+                format!("Publish a profile that everybody can read (hash {hash:#x}).")
+            }
             Action::Apply { credential_hash } => format!(
                 "Hand in documents for approval. Administrators alone can open them; the chain gets their hash \
                  {credential_hash:#x}."
             ),
-            Action::Vote { subject, decision, reason } => {
+            Action::Vote {
+                subject,
+                decision,
+                reason,
+            } => {
                 let why = Reason::try_from(u8::try_from(*reason).unwrap_or(0))
                     .map_or_else(|_| String::new(), |r| format!(", because: {r}"));
                 format!("Vote to {decision} {subject}{why}. Your vote is public and names you.")
@@ -117,7 +121,9 @@ impl Action {
             Action::VoteThreshold { threshold } => {
                 format!("Vote that decisions need {threshold} administrators from now on.")
             }
-            Action::Request { subject, expiry, .. } => format!(
+            Action::Request {
+                subject, expiry, ..
+            } => format!(
                 "Ask {subject} for access, to be answered until {}. What you ask for and why is sealed to them; the \
                  chain shows that you asked.",
                 moment(*expiry)
@@ -150,14 +156,24 @@ impl Action {
                  ones. What was read stays read."
             );
         }
-        if let Action::MoveEpochs { lanes: moved, expired, .. } = self {
+        if let Action::MoveEpochs {
+            lanes: moved,
+            expired,
+            ..
+        } = self
+        {
             return format!(
                 "Move the keys of {} on; {} grants that have ended are closed.",
                 lanes(*moved),
                 expired.len()
             );
         }
-        if let Action::Anchor { subject, items, deadline } = self {
+        if let Action::Anchor {
+            subject,
+            items,
+            deadline,
+        } = self
+        {
             return format!(
                 "Add {} record versions to the record of {subject}. They cannot be taken out of the chain again; \
                  their keys can be erased. To be included until {}.",
@@ -180,14 +196,29 @@ mod tests {
             subject: SubjectId::default(),
             grantee: SubjectId(B256::repeat_byte(7)),
             salt: B256::ZERO,
-            lanes: Lanes { read: LaneSet(0b11), write: LaneSet(1) },
+            lanes: Lanes {
+                read: LaneSet(0b11),
+                write: LaneSet(1),
+            },
             purpose: Purpose::Treatment,
             not_after: 1_800_000_000,
         };
-        let text = Action::Grant { terms, request: Default::default(), fresh_until: 1 }.explain();
-        assert!(text.contains("read 2 categories and write 1 category"), "{text}");
+        let text = Action::Grant {
+            terms,
+            request: Default::default(),
+            fresh_until: 1,
+        }
+        .explain();
+        assert!(
+            text.contains("read 2 categories and write 1 category"),
+            "{text}"
+        );
         assert!(text.contains("2027-01-15T08:00:00Z"), "{text}");
-        let vote = Action::Vote { subject: terms.grantee, decision: Decision::Suspend, reason: 5 };
+        let vote = Action::Vote {
+            subject: terms.grantee,
+            decision: Decision::Suspend,
+            reason: 5,
+        };
         assert!(vote.explain().contains("suspend") && vote.explain().contains("complaint"));
         assert_eq!(moment(u64::MAX), "without end");
     }
