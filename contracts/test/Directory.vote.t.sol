@@ -173,8 +173,8 @@ contract DirectoryVoteTest is Fixture {
         suspend(first, pending);
         suspend(second, pending);
         vote(first, pending, IDirectory.Decision.Reinstate, 0);
-        vote(second, pending, IDirectory.Decision.Reinstate, 0);
-        suspend(third, pending);
+        vote(third, pending, IDirectory.Decision.Reinstate, 0);
+        suspend(first, pending);
         assertStatus(pending, IDirectory.Status.Approved);
     }
 

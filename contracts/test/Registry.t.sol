@@ -165,10 +165,10 @@ contract RegistryTest is Fixture {
         vm.warp(ETA);
         registry.activate(DIRECTORY_NAME);
         _propose(first, address(directory));
-        _propose(second, address(directory));
+        _propose(third, address(directory));
         vm.warp(ETA + 2 days);
         registry.activate(DIRECTORY_NAME);
-        _propose(third, address(consent));
+        _propose(first, address(consent));
         _notScheduled();
     }
 
