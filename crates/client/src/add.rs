@@ -1,7 +1,8 @@
 //! Adding one record: a resource, an attachment, or an amendment of somebody else's record.
 
+use alloy_primitives::B256;
 use carechain_crypto::{Statement, content_id, tag, uid};
-use carechain_domain::{Category, RecordId, SubjectId, Uid};
+use carechain_domain::{Category, Lane, RecordId, SubjectId, Uid};
 use carechain_fhir::{Resource, check_resource, classify, when};
 
 use crate::chart::ChartQuery;
@@ -62,56 +63,20 @@ impl<P: Platform> Device<P> {
             .map_err(ClientError::crypto("name a record"))?;
         let sha256 = Statement::hash_content(new.bytes);
         let (found, amends) = self.look_up(&writer, name, new.amends).await?;
-        if let Some((record, version, same, category)) = found.as_ref().map(|f| {
-            (
-                f.record,
-                f.before.version,
-                f.sha256 == Some(sha256),
-                f.category,
-            )
-        }) {
-            if same {
-                return Ok(Added {
-                    record,
-                    version,
-                    category,
-                    block: None,
-                });
-            }
-        }
-        let lane = match &found {
-            Some(found) => found.lane,
-            None => lane_for(&writer.access, said.category)?,
-        };
-        if !writer.access.lanes.write.contains(lane) {
-            return Err(ClientError::CategoryNotGranted {
-                category: said.category,
+        if let Some(same) = found.as_ref().filter(|f| f.sha256 == sha256) {
+            return Ok(Added {
+                record: same.record,
+                version: same.before.version,
+                category: same.category,
+                block: None,
             });
         }
-        if found.is_none()
-            && !writer.access.lanes.read.contains(lane)
-            && self.is_anchored(new.subject, name).await?
-        {
-            return Err(ClientError::Already(
-                "you wrote this record before, in a category that you may not read",
-            ));
-        }
+        let lane = self
+            .choose_lane(&writer, &said, name, found.as_ref())
+            .await?;
         let category = writer.access.category(lane).unwrap_or(said.category);
-        let statement = Statement {
-            media_type: new.media_type.to_owned(),
-            category: category.number(),
-            resource_type: said.resource_type,
-            date: said.date,
-            full_url: None,
-            source: None,
-            resource_id: said.id,
-            author: self.subject().0,
-            content_sha256: sha256,
-            amends: amends.map(|a| a.record.0),
-            signed_at: self.now(),
-            outcome: None,
-            title: new.title.filter(|t| !t.is_empty()).map(str::to_owned),
-        };
+        let amended = amends.map(|a| a.record.0);
+        let statement = self.statement_of(new, said, category, amended);
         let before = found.map(|f| f.before);
         let draft = Draft {
             uid: name,
@@ -138,6 +103,55 @@ impl<P: Platform> Device<P> {
             category,
             block: written.sent.map(|s| s.block),
         })
+    }
+
+    /// The lane of a new record: that of its category, or the one that it is in already.
+    async fn choose_lane(
+        &self,
+        writer: &Writer,
+        said: &Said,
+        name: Uid,
+        found: Option<&Found>,
+    ) -> Result<Lane, ClientError> {
+        let lane = match found {
+            Some(found) => found.lane,
+            None => lane_for(&writer.access, said.category)?,
+        };
+        if !writer.access.lanes.write.contains(lane) {
+            let category = said.category;
+            return Err(ClientError::CategoryNotGranted { category });
+        }
+        let unseen = found.is_none() && !writer.access.lanes.read.contains(lane);
+        if unseen && self.is_anchored(writer.access.subject, name).await? {
+            return Err(ClientError::Already(
+                "you wrote this record before, in a category that you may not read",
+            ));
+        }
+        Ok(lane)
+    }
+
+    fn statement_of(
+        &self,
+        new: &NewRecord<'_>,
+        said: Said,
+        category: Category,
+        amends: Option<B256>,
+    ) -> Statement {
+        Statement {
+            media_type: new.media_type.to_owned(),
+            category: category.number(),
+            resource_type: said.resource_type,
+            date: said.date,
+            full_url: None,
+            source: None,
+            resource_id: said.id,
+            author: self.subject().0,
+            content_sha256: Statement::hash_content(new.bytes),
+            amends,
+            signed_at: self.now(),
+            outcome: None,
+            title: new.title.filter(|t| !t.is_empty()).map(str::to_owned),
+        }
     }
 
     /// One's own record of that uid, and the record to be amended, in the lanes that may be read.
@@ -177,7 +191,7 @@ impl<P: Platform> Device<P> {
                     },
                     lane: row.lane,
                     category: row.category.unwrap_or(Category::Other),
-                    sha256: Some(meta.statement().content_sha256),
+                    sha256: meta.statement().content_sha256,
                 })
             }
         };
@@ -205,9 +219,9 @@ impl<P: Platform> Device<P> {
 struct Found {
     record: RecordId,
     before: Before,
-    lane: carechain_domain::Lane,
+    lane: Lane,
     category: Category,
-    sha256: Option<alloy_primitives::B256>,
+    sha256: B256,
 }
 
 /// What the bytes say of themselves; a faulty resource is refused.

@@ -3,25 +3,27 @@
 //! One streamed release brings anchors, keys and blobs; one proof brings the lanes' counts and rolling hashes. There
 //! is no round trip and no proof per record.
 
-use std::collections::BTreeMap;
+mod complete;
+mod row;
 
 use alloy_primitives::B256;
-use carechain_api::{AnchorRow, ReleaseRequest, ReleaseStatement};
-use carechain_crypto::{
-    CID_BYTES, Meta, Opened, RecordKey, Release, Statement, fold, release_root, word,
-};
-use carechain_domain::{Category, Lane, LaneSet, RecordId, SubjectId, Uid};
+use carechain_api::{ReleaseRequest, ReleaseStatement};
+use carechain_crypto::{Meta, Release, release_root};
+use carechain_domain::{Category, LaneSet, RecordId, SubjectId};
 
 use crate::access::Access;
-use crate::cid;
-use crate::device::{Device, crypto_lane};
+use crate::device::Device;
 use crate::error::{ClientError, Lie};
-use crate::facts::{Ask, Facts};
-use crate::http::{Released, ReleasedItem};
+use crate::facts::Ask;
+use crate::http::Released;
 use crate::open::{Opener, Opening, check_statement, latest};
 use crate::platform::Platform;
 use crate::proof::Head;
 use crate::view::MAX_TRIES;
+use complete::check_lanes;
+use row::row;
+
+pub use row::{ChartRow, RowState};
 
 /// Seconds that a release's signature holds.
 const RELEASE_SECS: u64 = 50;
@@ -62,106 +64,6 @@ pub struct Chart {
     pub rows: Vec<ChartRow>,
     /// Lanes whose list is not the chain's; empty unless lies were to be collected.
     pub lane_faults: Vec<Lie>,
-}
-
-/// What is known of a version.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RowState {
-    /// Opened and right.
-    Open,
-    /// Its keys were erased.
-    Erased,
-    /// It waits for the patient's device to make a key slot.
-    Waiting,
-    /// Something about it was a lie.
-    Faulty(Lie),
-}
-
-/// One anchored version of a record.
-pub struct ChartRow {
-    /// Which record.
-    pub record: RecordId,
-    /// Which version.
-    pub version: u32,
-    /// Whether no later version is anchored.
-    pub latest: bool,
-    /// Lane.
-    pub lane: Lane,
-    /// What the lane means.
-    pub category: Option<Category>,
-    /// Who anchored it.
-    pub author: SubjectId,
-    /// The record that it amends.
-    pub amends: Option<RecordId>,
-    /// Place within its lane, from 1.
-    pub sequence: u64,
-    /// Block that holds it.
-    pub block: u64,
-    /// Time of that block, as the node says it.
-    pub time: u64,
-    /// CID of its blob.
-    pub cid: Option<String>,
-    /// Bytes of its blob.
-    pub size: u64,
-    /// What is known of it.
-    pub state: RowState,
-    /// What its author says of it, where statements were asked for.
-    pub meta: Option<Meta>,
-    /// Its content, where contents were asked for and came with the list.
-    pub content: Option<Vec<u8>>,
-    pub(crate) anchor: AnchorRow,
-    pub(crate) uid: Option<Uid>,
-    pub(crate) key: Option<RecordKey>,
-    pub(crate) binary_cid: Option<[u8; CID_BYTES]>,
-    /// No key slot at any epoch: it came by the inbox.
-    pub(crate) by_inbox: bool,
-}
-
-impl core::fmt::Debug for ChartRow {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(
-            f,
-            "ChartRow({} version {}, {:?})",
-            self.record, self.version, self.state
-        )
-    }
-}
-
-impl ChartRow {
-    /// What its author says of it.
-    pub fn statement(&self) -> Option<&Statement> {
-        self.meta.as_ref().map(Meta::statement)
-    }
-
-    /// Its FHIR type, or its media type where it is an attachment.
-    pub fn kind(&self) -> Option<&str> {
-        let statement = self.statement()?;
-        Some(
-            statement
-                .resource_type
-                .as_deref()
-                .unwrap_or(&statement.media_type),
-        )
-    }
-
-    /// The clinically relevant date.
-    pub fn date(&self) -> Option<&str> {
-        self.statement()?.date.as_deref()
-    }
-
-    /// Why it cannot be opened, if so.
-    pub fn refuse(&self) -> Result<(), ClientError> {
-        match &self.state {
-            RowState::Open => Ok(()),
-            RowState::Erased => Err(ClientError::Erased {
-                record: self.record,
-            }),
-            RowState::Waiting => Err(ClientError::Waiting {
-                record: self.record,
-            }),
-            RowState::Faulty(lie) => Err(lie.clone().into()),
-        }
-    }
 }
 
 impl Chart {
@@ -381,116 +283,5 @@ pub(crate) fn release_of(statement: &ReleaseStatement) -> Release {
         purpose: statement.purpose,
         nonce: statement.nonce,
         expiry: statement.expiry,
-    }
-}
-
-/// Compares the list of each lane with the chain's count and rolling hash.
-fn check_lanes(
-    subject: SubjectId,
-    lanes: LaneSet,
-    items: &[ReleasedItem],
-    facts: &Facts,
-) -> Vec<Lie> {
-    let mut by_lane: BTreeMap<Lane, Vec<&AnchorRow>> = BTreeMap::new();
-    let mut faults = Vec::new();
-    for released in items {
-        let anchor = &released.item.anchor;
-        if !lanes.contains(anchor.lane) {
-            faults.push(Lie::Invented {
-                lane: anchor.lane,
-                listed: 1,
-                proven: 0,
-            });
-            return faults;
-        }
-        by_lane.entry(anchor.lane).or_default().push(anchor);
-    }
-    for lane in lanes.iter() {
-        let mut anchors = by_lane.remove(&lane).unwrap_or_default();
-        anchors.sort_by_key(|a| a.sequence);
-        let tip = facts.lane(subject, lane);
-        faults.extend(check_lane(lane, &anchors, tip.count, tip.rolling));
-    }
-    faults
-}
-
-/// Folds a lane's anchors and compares the result with its tip.
-pub(crate) fn check_lane(
-    lane: Lane,
-    anchors: &[&AnchorRow],
-    proven: u64,
-    rolling: B256,
-) -> Option<Lie> {
-    let listed = anchors.len() as u64;
-    if listed < proven {
-        return Some(Lie::Omitted {
-            lane,
-            listed,
-            proven,
-        });
-    }
-    if listed > proven {
-        return Some(Lie::Invented {
-            lane,
-            listed,
-            proven,
-        });
-    }
-    let folded = anchors.iter().fold(B256::ZERO, |hash, a| {
-        let word = word(a.version, &a.author.0, crypto_lane(lane), &a.commitment);
-        fold(&hash, &a.record.0, &word)
-    });
-    (folded != rolling).then_some(Lie::ListChanged { lane })
-}
-
-fn row(
-    access: &Access,
-    released: ReleasedItem,
-    opening: Opening,
-    latest: bool,
-    contents: bool,
-) -> ChartRow {
-    let item = released.item;
-    let anchor = item.anchor;
-    let mut row = ChartRow {
-        record: anchor.record,
-        version: anchor.version,
-        latest,
-        lane: anchor.lane,
-        category: access.category(anchor.lane),
-        author: anchor.author,
-        amends: (!anchor.amends.is_zero()).then_some(anchor.amends),
-        sequence: anchor.sequence,
-        block: anchor.block,
-        time: anchor.time,
-        cid: item.cid,
-        size: item.size,
-        state: RowState::Open,
-        meta: None,
-        content: None,
-        anchor,
-        uid: item.uid,
-        key: None,
-        binary_cid: None,
-        by_inbox: false,
-    };
-    match opening {
-        Opening::Open(open) => fill(&mut row, open, contents),
-        Opening::Erased => row.state = RowState::Erased,
-        Opening::Waiting => row.state = RowState::Waiting,
-        Opening::Faulty(lie) => row.state = RowState::Faulty(lie),
-    }
-    row
-}
-
-fn fill(row: &mut ChartRow, open: crate::open::OpenItem, contents: bool) {
-    row.uid = Some(open.uid);
-    row.cid = Some(cid::to_text(&open.cid));
-    row.binary_cid = Some(open.cid);
-    row.by_inbox = open.by_inbox;
-    row.key = Some(open.key);
-    if let Some((meta, opened)) = open.envelope {
-        row.content = contents.then(|| Opened::content(&opened).to_vec());
-        row.meta = Some(meta);
     }
 }

@@ -109,7 +109,9 @@ impl<P: Platform> Device<P> {
         let plan = self
             .plan_grant(terms, new.request.unwrap_or_default())
             .await?;
-        let entry = self.enqueue(Plan::Grant(plan), Vec::new()).await?;
+        let entry = self
+            .enqueue(Plan::Grant(Box::new(plan)), Vec::new())
+            .await?;
         self.finish_grant(entry).await?;
         Ok(terms.id())
     }
@@ -158,7 +160,8 @@ impl<P: Platform> Device<P> {
             }
             let epochs = facts.epochs(subject).masked(plan.terms.lanes.read);
             if plan.wrap.epochs != epochs {
-                entry.plan = Plan::Grant(self.plan_grant(plan.terms, plan.request).await?);
+                entry.plan =
+                    Plan::Grant(Box::new(self.plan_grant(plan.terms, plan.request).await?));
                 self.save_entry(&entry).await?;
                 continue;
             }
@@ -180,7 +183,7 @@ impl<P: Platform> Device<P> {
                 Ok(_) => last = ClientError::WrapMissing { grant: id },
                 Err(error) if error.is_race() => {
                     last = error;
-                    entry.plan = Plan::Grant(self.plan_grant(terms, request).await?);
+                    entry.plan = Plan::Grant(Box::new(self.plan_grant(terms, request).await?));
                     self.save_entry(&entry).await?;
                 }
                 Err(error) => {

@@ -64,10 +64,10 @@ impl<P: Platform> Http<P> {
         if let Some(cookie) = self.cookie.borrow().as_ref() {
             headers.push(("cookie".to_owned(), cookie.clone()));
         }
-        if method != Method::Get {
-            if let Some(origin) = self.origin.borrow().as_ref() {
-                headers.push(("origin".to_owned(), origin.clone()));
-            }
+        if method != Method::Get
+            && let Some(origin) = self.origin.borrow().as_ref()
+        {
+            headers.push(("origin".to_owned(), origin.clone()));
         }
         headers.extend(
             extra

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod lie;
 mod platform;
 
 mod cid;
@@ -38,6 +39,7 @@ mod moves;
 mod outbox;
 mod resume;
 mod seal;
+mod wraps;
 mod write;
 
 mod admin;

@@ -21,7 +21,7 @@ use crate::http::ReleasedItem;
 /// What an item turned out to be.
 pub(crate) enum Opening {
     /// Its key is known and right.
-    Open(OpenItem),
+    Open(Box<OpenItem>),
     /// Its keys were erased.
     Erased,
     /// No key slot yet, and the inbox slot is not ours.
@@ -91,13 +91,13 @@ impl<'a> Opener<'a> {
             None => None,
             Some(blob) => Some(open_blob(anchor, uid, &key, &cid, blob)?),
         };
-        Ok(Opening::Open(OpenItem {
+        Ok(Opening::Open(Box::new(OpenItem {
             uid,
             key,
             cid,
             envelope,
             by_inbox,
-        }))
+        })))
     }
 
     /// The uid must lead to the record's id.

@@ -27,7 +27,7 @@ pub(crate) enum Plan {
     /// Records into a chart.
     Write(WritePlan),
     /// A grant and its wrap.
-    Grant(GrantPlan),
+    Grant(Box<GrantPlan>),
     /// Epochs on, with or without a revoke.
     Move(MovePlan),
     /// A request and its mail.

@@ -253,7 +253,8 @@ mod tests {
 
     #[test]
     fn what_is_cut_or_out_of_order_is_named() {
-        let cases: [(&[(FrameKind, Vec<u8>)], &str); 6] = [
+        type Frames<'a> = &'a [(FrameKind, Vec<u8>)];
+        let cases: [(Frames<'_>, &str); 6] = [
             (
                 &[(FrameKind::Header, header(0))],
                 "it was cut before its end",
