@@ -69,15 +69,12 @@ impl Sql {
         };
         let writer = pool(1).connect_with(options.clone()).await.map_err(open)?;
         restrict(path)?;
-        migrator.run(&writer).await.map_err(|source| match source {
-            MigrateError::VersionMissing(found) => VaultError::Newer {
-                path: name.clone(),
-                found,
-            },
-            source => VaultError::Migrate {
-                path: name.clone(),
-                source,
-            },
+        migrator.run(&writer).await.map_err(|source| {
+            let path = name.clone();
+            if let MigrateError::VersionMissing(found) = source {
+                return VaultError::Newer { path, found };
+            }
+            VaultError::Migrate { path, source }
         })?;
         let readers = pool(READERS)
             .connect_with(options.pragma("query_only", "ON"))
