@@ -45,6 +45,8 @@ mod write;
 mod admin;
 mod directory;
 mod notices;
+#[cfg(test)]
+mod testing;
 mod receipts;
 
 pub use add::{Added, NewRecord};

@@ -234,3 +234,6 @@ fn remember(blocks: &RefCell<BTreeMap<u64, B256>>, number: u64, hash: B256) -> R
 fn seen_name(pins: &KeysetChain) -> String {
     format!("head/{}-{:x}", pins.id, pins.genesis)
 }
+
+#[cfg(test)]
+mod tests;
