@@ -70,7 +70,7 @@ pub use engine::{
 };
 pub use error::ChainError;
 pub use genesis::{DEFAULT_BLOCK_GAS, Genesis, GenesisAccount, HEADER_VERSION, ValidatorSet};
-pub use pool::{EARLY_TTL_SECS, MAX_GAP, MAX_PER_ACCOUNT, MAX_POOL};
+pub use pool::{EARLY_TTL_SECS, MAX_GAP, MAX_PER_ACCOUNT, MAX_POOL, MAX_POOL_BYTES};
 pub use seal::{
     Certificate, LoneSealer, SCHEME_LONE_SECP256K1, Sealer, ValidatorKey, certificate_digest,
 };

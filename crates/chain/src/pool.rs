@@ -20,6 +20,8 @@ use crate::validate::{SignedTx, TxError};
 
 /// Most transactions known at once.
 pub const MAX_POOL: usize = 50_000;
+/// Most bytes of transactions known at once: fifty thousand of the largest would be 6 GiB.
+pub const MAX_POOL_BYTES: usize = 256 * 1024 * 1024;
 /// Most transactions of one account in the queue or in a block that is not durable.
 pub const MAX_PER_ACCOUNT: usize = 4_096;
 /// Most early transactions of one account, and how far ahead a nonce may be.
@@ -52,6 +54,8 @@ pub(crate) struct Pool {
     ready: VecDeque<Arc<SignedTx>>,
     accounts: AddressMap<AccountQueue>,
     known: B256HashSet,
+    /// Encoded bytes of those.
+    bytes: usize,
     early: usize,
     swept_ms: u64,
 }
@@ -95,6 +99,11 @@ impl Pool {
         if self.known.len() >= MAX_POOL {
             return Err(TxError::PoolFull { limit: MAX_POOL });
         }
+        if self.bytes + tx.size > MAX_POOL_BYTES {
+            return Err(TxError::PoolBytes {
+                limit: MAX_POOL_BYTES,
+            });
+        }
         let account = self.accounts.get(&tx.sender);
         if account.is_some_and(|account| account.early.contains_key(&nonce)) && nonce > next {
             return Err(TxError::NonceTaken { nonce });
@@ -121,6 +130,7 @@ impl Pool {
         self.check(&tx, state_nonce)?;
         let next = self.next_nonce(tx.sender, state_nonce);
         self.known.insert(*tx.hash());
+        self.bytes += tx.size;
         let account = self.accounts.entry(tx.sender).or_default();
         account.next = next;
         if tx.nonce() > next {
@@ -177,7 +187,7 @@ impl Pool {
             self.ready.push_front(tx);
         }
         for tx in dropped {
-            self.known.remove(tx.hash());
+            self.forget(tx);
             if let Some(account) = self.accounts.get_mut(&tx.sender) {
                 account.outstanding -= 1;
                 account.next = account.next.min(tx.nonce());
@@ -233,7 +243,7 @@ impl Pool {
     /// Forgets the transactions of a block that is durable and visible.
     pub(crate) fn on_final(&mut self, txs: &[Arc<SignedTx>]) {
         for tx in txs {
-            let ours = self.known.remove(tx.hash());
+            let ours = self.forget(tx);
             let Some(account) = self.accounts.get_mut(&tx.sender) else {
                 continue;
             };
@@ -249,6 +259,15 @@ impl Pool {
         }
     }
 
+    /// Whether it was known.
+    fn forget(&mut self, tx: &SignedTx) -> bool {
+        let known = self.known.remove(tx.hash());
+        if known {
+            self.bytes -= tx.size;
+        }
+        known
+    }
+
     fn forget_if_empty(&mut self, sender: Address) {
         if self
             .accounts
@@ -261,16 +280,16 @@ impl Pool {
 
     /// Drops early transactions that waited too long and names them.
     pub(crate) fn sweep(&mut self, now_ms: u64) -> Vec<B256> {
-        let mut expired = Vec::new();
+        let mut expired: Vec<Arc<SignedTx>> = Vec::new();
         if self.early == 0 || now_ms.saturating_sub(self.swept_ms) < SWEEP_EVERY_MS {
-            return expired;
+            return Vec::new();
         }
         self.swept_ms = now_ms;
         for account in self.accounts.values_mut() {
             account.early.retain(|_, early| {
                 let keep = early.expires_ms > now_ms;
                 if !keep {
-                    expired.push(*early.tx.hash());
+                    expired.push(early.tx.clone());
                 }
                 keep
             });
@@ -278,10 +297,10 @@ impl Pool {
         self.accounts
             .retain(|_, account| account.outstanding > 0 || !account.early.is_empty());
         self.early -= expired.len();
-        for hash in &expired {
-            self.known.remove(hash);
+        for tx in &expired {
+            self.forget(tx);
         }
-        expired
+        expired.iter().map(|tx| *tx.hash()).collect()
     }
 }
 

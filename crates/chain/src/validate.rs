@@ -129,6 +129,12 @@ pub enum TxError {
         /// The bound.
         limit: usize,
     },
+    /// What waits is too large altogether.
+    #[error("txpool is full: {limit} bytes of transactions wait")]
+    PoolBytes {
+        /// The bound.
+        limit: usize,
+    },
     /// It waited too long for an earlier nonce.
     #[error("transaction expired while an earlier nonce was missing")]
     Expired,

@@ -164,3 +164,31 @@ fn an_account_has_a_bound() {
         })
     );
 }
+
+#[test]
+fn what_waits_is_bounded_in_bytes_and_room_comes_back() {
+    let mut pool = Pool::default();
+    let large = |n: u64| {
+        let raw = Wallet::new("a").call(n, Address::ZERO, b"");
+        let mut tx = validate(&raw, CHAIN_ID).unwrap();
+        tx.size = MAX_POOL_BYTES / 4;
+        Arc::new(tx)
+    };
+    // Two can run, one is early, and there is room for one more.
+    for nonce in [0, 1, 4] {
+        pool.insert(large(nonce), 0, 0).unwrap();
+    }
+    pool.insert(large(2), 0, 0).unwrap();
+    assert_eq!(
+        pool.insert(tx("b", 0), 0, 0),
+        Err(TxError::PoolBytes {
+            limit: MAX_POOL_BYTES
+        })
+    );
+    let txs = take_all(&mut pool);
+    pool.settle(&txs[2..], Vec::new(), Vec::new(), 0);
+    pool.on_final(&txs[..2]);
+    pool.on_final(&txs[..2]);
+    assert_eq!(pool.sweep(EARLY_TTL_SECS * 1_000).len(), 1);
+    assert_eq!(pool.bytes, 0, "dropped, final and expired ones are let go");
+}
