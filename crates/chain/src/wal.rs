@@ -5,18 +5,19 @@
 //! Numbers are little endian. A checksum is the first 8 bytes of keccak256 over what it covers.
 //!
 //! ```text
-//! file header, 56 bytes
+//! file header, 72 bytes
 //!   0   8  magic "CARELOG\n"
 //!   8   4  format version, 1
 //!  12   4  reserved, 0
 //!  16  32  genesis hash
-//!  48   8  checksum of bytes 0..48
+//!  48  16  salt, random
+//!  64   8  checksum of bytes 0..64
 //!
 //! record, repeated
 //!   0   4  magic "CREC"
 //!   4   4  length of the payload
 //!   8   8  durable: the file's length at the last sync before this record was written
-//!  16   8  checksum of bytes 0..16 of the record and the payload
+//!  16   8  checksum of the salt, bytes 0..16 of the record and the payload
 //!  24   n  payload: RLP list of
 //!            block         an Ethereum block: list of header, transactions, ommers, withdrawals
 //!            senders       list of the transactions' senders, which saves recovering them again
@@ -29,6 +30,8 @@
 //! Whether a bad record was ever durable is known exactly: some good record behind it says in
 //! `durable` that the file had been synced beyond it. Then the log is damaged, and opening refuses.
 //! Damage to the very last synced group cannot be told from a torn write; that is what copies are for.
+//! The salt, which nobody outside knows, keeps call data that imitates a record from being read as one:
+//! else a sender could make a torn end look like damage, and the node refuse to start.
 //!
 //! It refuses a log of another genesis and a log with a newer version.
 
@@ -58,9 +61,14 @@ pub(crate) const MAX_PAYLOAD_BYTES: usize = 16 * 1024 * 1024;
 pub const LOG_FILE: &str = "blocks.log";
 
 const FILE_MAGIC: &[u8; 8] = b"CARELOG\n";
-pub(crate) const FILE_HEADER_BYTES: usize = 56;
+pub(crate) const FILE_HEADER_BYTES: usize = 72;
+const SALT_AT: usize = 48;
+const SUM_AT: usize = 64;
 const RECORD_MAGIC: &[u8; 4] = b"CREC";
 pub(crate) const RECORD_HEADER_BYTES: usize = 24;
+
+/// What keeps a log's records from being imitated.
+pub(crate) type Salt = [u8; SUM_AT - SALT_AT];
 
 /// What the log writes to. The real one is a file; tests put a failing one in its place.
 pub(crate) trait LogFile: Send {
@@ -93,6 +101,7 @@ pub(crate) struct Record {
 /// The log, open for writing.
 pub(crate) struct Wal {
     file: Box<dyn LogFile>,
+    salt: Salt,
     /// The file's length at the last sync.
     durable: u64,
     failed: bool,
@@ -118,6 +127,7 @@ impl Wal {
             sizes.push(encoded.len());
             put_record(
                 &mut self.buffer,
+                &self.salt,
                 self.durable,
                 &payload(&encoded, block, certificate),
             );
@@ -146,18 +156,19 @@ fn payload(encoded: &[u8], block: &ExecutedBlock, certificate: &Certificate) -> 
     out
 }
 
-fn put_record(out: &mut Vec<u8>, durable: u64, payload: &[u8]) {
+fn put_record(out: &mut Vec<u8>, salt: &Salt, durable: u64, payload: &[u8]) {
     let start = out.len();
     out.extend_from_slice(RECORD_MAGIC);
     out.extend_from_slice(&(payload.len() as u32).to_le_bytes());
     out.extend_from_slice(&durable.to_le_bytes());
-    let sum = record_checksum(&out[start..], payload);
+    let sum = record_checksum(salt, &out[start..], payload);
     out.extend_from_slice(&sum);
     out.extend_from_slice(payload);
 }
 
-fn record_checksum(head: &[u8], payload: &[u8]) -> [u8; 8] {
+fn record_checksum(salt: &Salt, head: &[u8], payload: &[u8]) -> [u8; 8] {
     let mut hasher = alloy_primitives::Keccak256::new();
+    hasher.update(salt);
     hasher.update(&head[..16]);
     hasher.update(payload);
     first8(hasher.finalize())
@@ -201,8 +212,8 @@ pub(crate) fn open(dir: &Path, genesis_hash: B256) -> Result<Replay, ChainError>
         .write(true)
         .open(&path)
         .map_err(|e| ChainError::io("opening log", &path, &e))?;
-    check_header(&mut file, &path, genesis_hash)?;
-    Replay::new(file, path)
+    let salt = check_header(&mut file, &path, genesis_hash)?;
+    Replay::new(file, path, salt)
 }
 
 /// Makes an empty log that is whole from the moment its name exists.
@@ -213,6 +224,9 @@ fn create(path: &Path, genesis_hash: B256) -> Result<(), ChainError> {
     header.extend_from_slice(&LOG_VERSION.to_le_bytes());
     header.extend_from_slice(&[0; 4]);
     header.extend_from_slice(genesis_hash.as_slice());
+    let mut salt = Salt::default();
+    getrandom::fill(&mut salt).map_err(|e| fail(&io::Error::other(e.to_string())))?;
+    header.extend_from_slice(&salt);
     header.extend_from_slice(&first8(keccak256(&header)));
     let temporary = path.with_extension("tmp");
     let mut file = File::create(&temporary).map_err(|e| fail(&e))?;
@@ -231,7 +245,7 @@ pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
     }
 }
 
-fn check_header(file: &mut File, path: &Path, genesis_hash: B256) -> Result<(), ChainError> {
+fn check_header(file: &mut File, path: &Path, genesis_hash: B256) -> Result<Salt, ChainError> {
     let damaged = |reason: &str| ChainError::DamagedLog {
         path: path.into(),
         offset: 0,
@@ -245,7 +259,7 @@ fn check_header(file: &mut File, path: &Path, genesis_hash: B256) -> Result<(), 
     if header[..8] != *FILE_MAGIC {
         return Err(damaged("it does not begin as a log of blocks"));
     }
-    if header[48..] != first8(keccak256(&header[..48])) {
+    if header[SUM_AT..] != first8(keccak256(&header[..SUM_AT])) {
         return Err(damaged("the checksum of its header does not match"));
     }
     let found = u32::from_le_bytes([header[8], header[9], header[10], header[11]]);
@@ -259,7 +273,7 @@ fn check_header(file: &mut File, path: &Path, genesis_hash: B256) -> Result<(), 
     if found == 0 {
         return Err(damaged("format version 0 does not exist"));
     }
-    let found = B256::from_slice(&header[16..48]);
+    let found = B256::from_slice(&header[16..SALT_AT]);
     if found != genesis_hash {
         return Err(ChainError::ForeignLog {
             path: path.into(),
@@ -267,7 +281,9 @@ fn check_header(file: &mut File, path: &Path, genesis_hash: B256) -> Result<(), 
             expected: genesis_hash,
         });
     }
-    Ok(())
+    let mut salt = Salt::default();
+    salt.copy_from_slice(&header[SALT_AT..SUM_AT]);
+    Ok(salt)
 }
 
 /// Takes the data folder for this process alone; the lock goes with the returned file.

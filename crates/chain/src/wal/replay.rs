@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    FILE_HEADER_BYTES, LogFile, MAX_PAYLOAD_BYTES, RECORD_HEADER_BYTES, RECORD_MAGIC, Record, Wal,
-    decode_payload, record_checksum,
+    FILE_HEADER_BYTES, LogFile, MAX_PAYLOAD_BYTES, RECORD_HEADER_BYTES, RECORD_MAGIC, Record, Salt,
+    Wal, decode_payload, record_checksum,
 };
 use crate::error::ChainError;
 
@@ -19,6 +19,7 @@ const SCAN_BYTES: usize = 1024 * 1024;
 pub(crate) struct Replay {
     reader: BufReader<File>,
     path: PathBuf,
+    salt: Salt,
     /// Where the next record begins.
     offset: u64,
     end: u64,
@@ -31,7 +32,7 @@ enum Next {
 }
 
 impl Replay {
-    pub(super) fn new(file: File, path: PathBuf) -> Result<Self, ChainError> {
+    pub(super) fn new(file: File, path: PathBuf, salt: Salt) -> Result<Self, ChainError> {
         let end = file
             .metadata()
             .map_err(|e| ChainError::io("reading log", &path, &e))?
@@ -44,6 +45,7 @@ impl Replay {
         Ok(Self {
             reader,
             path,
+            salt,
             offset,
             end,
         })
@@ -94,6 +96,7 @@ impl Replay {
             .map_err(|e| ChainError::io("opening log", &self.path, &e))?;
         Ok(Wal {
             file: wrap(file),
+            salt: self.salt,
             durable: self.offset,
             failed: false,
             buffer: Vec::new(),
@@ -119,7 +122,7 @@ impl Replay {
         }
         let mut payload = vec![0u8; len];
         self.reader.read_exact(&mut payload)?;
-        if head[16..24] != record_checksum(&head, &payload) {
+        if head[16..24] != record_checksum(&self.salt, &head, &payload) {
             return Ok(Next::Bad("its checksum does not match"));
         }
         let Ok(record) = decode_payload(&payload) else {
@@ -166,7 +169,7 @@ impl Replay {
         }
         let mut payload = vec![0u8; len];
         file.read_exact_at(&mut payload, at + RECORD_HEADER_BYTES as u64)?;
-        Ok(head[16..24] == record_checksum(&head, &payload))
+        Ok(head[16..24] == record_checksum(&self.salt, &head, &payload))
     }
 
     /// Cuts the file at `offset`, durably.

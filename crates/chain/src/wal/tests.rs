@@ -185,8 +185,8 @@ fn refuses_foreign_newer_and_broken_headers() {
     ));
     let mut newer = whole.clone();
     newer[8] = 2;
-    let sum = first8(keccak256(&newer[..48]));
-    newer[48..56].copy_from_slice(&sum);
+    let sum = first8(keccak256(&newer[..SUM_AT]));
+    newer[SUM_AT..FILE_HEADER_BYTES].copy_from_slice(&sum);
     fs::write(&path, &newer).unwrap();
     assert!(matches!(
         open(dir.path(), GENESIS).map(|_| ()),
@@ -216,4 +216,37 @@ fn the_folder_is_for_one() {
     assert!(matches!(lock(dir.path()), Err(ChainError::Locked(_))));
     drop(held);
     lock(dir.path()).unwrap();
+}
+
+/// What somebody who sends transactions can put into one: bytes that look like a record of a later sync.
+fn imitation(salt: &[u8]) -> Vec<u8> {
+    let mut record = Vec::new();
+    record.extend_from_slice(RECORD_MAGIC);
+    record.extend_from_slice(&4u32.to_le_bytes());
+    record.extend_from_slice(&u64::MAX.to_le_bytes());
+    let sum = first8(keccak256([salt, &record, b"fake"].concat()));
+    record.extend_from_slice(&sum);
+    record.extend_from_slice(b"fake");
+    record
+}
+
+#[test]
+fn a_call_that_imitates_a_record_does_not_turn_a_torn_end_into_damage() {
+    for salt in [&[][..], &[0; 16]] {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &[1]);
+        let (_, mut log) = wal(dir.path()).unwrap();
+        let call = Wallet::new("wal").call(0, Address::ZERO, &imitation(salt));
+        let mut next = block(1);
+        next.txs = vec![Arc::new(validate(&call, CHAIN_ID).unwrap())];
+        log.append_group(std::iter::once((&next, &certificate(&next))))
+            .unwrap();
+        drop(log);
+        let path = dir.path().join(LOG_FILE);
+        let whole = fs::read(&path).unwrap();
+        let fake = imitation(salt);
+        assert!(whole.windows(fake.len()).any(|w| w == fake));
+        fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        assert_eq!(wal(dir.path()).unwrap().0, [0], "the torn block is cut");
+    }
 }

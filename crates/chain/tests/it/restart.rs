@@ -133,7 +133,7 @@ async fn a_damaged_log_is_refused_and_named() {
     fs::write(&path, &log).unwrap();
     let error = Chain::open(config(dir.path())).unwrap_err();
     assert!(
-        matches!(&error, ChainError::DamagedLog { offset: 56, .. }),
+        matches!(&error, ChainError::DamagedLog { offset: 72, .. }),
         "{error}"
     );
 }
