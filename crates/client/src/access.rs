@@ -105,6 +105,20 @@ impl<P: Platform> Device<P> {
         }
     }
 
+    /// What lanes of one's own record mean.
+    pub fn own_categories(&self, lanes: LaneSet) -> Vec<Category> {
+        let permutation = self.roots().lanes(&self.subject().0);
+        let mut categories: Vec<Category> = lanes
+            .iter()
+            .map(|lane| {
+                Category::try_from(permutation.category(crypto_lane(lane)))
+                    .expect("categories are numbered as lanes are, 0 to 15")
+            })
+            .collect();
+        categories.sort();
+        categories
+    }
+
     pub(crate) fn own_access(&self, epochs: Epochs, freshness: FreshnessFact) -> Access {
         let subject = self.subject();
         let permutation = self.roots().lanes(&subject.0);

@@ -117,6 +117,22 @@ pub struct Registration {
 }
 
 impl<P: Platform> Device<P> {
+    /// Changes what keys are for that are not registered yet; the file returned is to be written in the place of the
+    /// old one.
+    pub fn set_kind(&mut self, kind: Kind) -> Result<Vec<u8>, ClientError> {
+        if !self.is_unregistered() {
+            return Err(ClientError::Already("these keys are registered already"));
+        }
+        let header = KeysetHeader { kind: keyset_kind(kind), ..self.keyset.header().clone() };
+        let secrets = self.keyset.secrets().clone();
+        let mut random = Random::new(&self.http.platform)?;
+        self.keyset
+            .replace(header, secrets, &mut random)
+            .map_err(ClientError::crypto("change what the keys are for"))?;
+        random.check()?;
+        Ok(self.keyset_file())
+    }
+
     /// Registers the keyset's subject; the file returned, without the root key, is to be written in the place of the
     /// old one. Repeating it after it was done, or half done, finishes it.
     pub async fn register(&mut self, how: &Registration) -> Result<Vec<u8>, ClientError> {
