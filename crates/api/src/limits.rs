@@ -14,6 +14,10 @@ pub const MAX_STAGE_ROWS: usize = 1_024;
 pub const MAX_ANCHORS: usize = 128;
 /// Records in one release.
 pub const MAX_RELEASE_RECORDS: usize = 20_000;
+/// Items in one answer of a listing; what follows is asked for with `after`.
+pub const MAX_LISTING_ITEMS: usize = 100_000;
+/// Largest blob that travels within a release; a larger one is fetched by its CID.
+pub const MAX_INLINE_BYTES: u64 = 4 << 20;
 /// Rows on one page of a listing.
 pub const MAX_PAGE: u32 = 1_000;
 /// Seconds that a release may lie ahead of the server's clock.

@@ -127,7 +127,7 @@ pub struct ReleaseRequest {
     /// The records and versions under the root, in order; empty for a listing.
     #[serde(default)]
     pub records: Vec<(RecordId, u32)>,
-    /// Whether the blobs follow (up to MAX_INLINE bytes each); a listing may ask for them too.
+    /// Whether the blobs follow (up to MAX_INLINE_BYTES each); a listing may ask for them too.
     #[serde(default)]
     pub blobs: bool,
     /// For a listing: sequences after these are wanted, by lane, so that a client fetches what is new alone.
