@@ -67,15 +67,12 @@ impl Sql {
         };
         let writer = pool(1).connect_with(options.clone()).await.map_err(open)?;
         restrict(path)?;
-        migrator.run(&writer).await.map_err(|source| match source {
-            MigrateError::VersionMissing(found) => IndexError::Newer {
-                path: name.clone(),
-                found,
-            },
-            source => IndexError::Migrate {
-                path: name.clone(),
-                source,
-            },
+        migrator.run(&writer).await.map_err(|source| {
+            let path = name.clone();
+            if let MigrateError::VersionMissing(found) = source {
+                return IndexError::Newer { path, found };
+            }
+            IndexError::Migrate { path, source }
         })?;
         let readers = pool(READERS)
             .connect_with(options.pragma("query_only", "ON"))

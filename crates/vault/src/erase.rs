@@ -195,7 +195,12 @@ impl EraseKeys {
         Ok(Some(key))
     }
 
-    /// Destroys the subject's key for ever and remembers that it was. Idempotent.
+    /// Moves the log into the file, so that no destroyed key lies in it.
+    pub(crate) async fn truncate_log(&self) -> Result<(), VaultError> {
+        self.sql.truncate_log().await
+    }
+
+    /// Destroys the subject's key for ever and remembers that it was; `truncate_log` completes it. Idempotent.
     pub(crate) async fn destroy(&self, subject: SubjectId, at: u64) -> Result<(), VaultError> {
         let doing = "destroy an erase key";
         let mut cached = self.cached.lock().await;
@@ -212,8 +217,7 @@ impl EraseKeys {
             .execute(&mut *tx)
             .await
             .map_err(VaultError::sql(doing))?;
-        tx.commit().await.map_err(VaultError::sql(doing))?;
-        self.sql.truncate_log().await
+        tx.commit().await.map_err(VaultError::sql(doing))
     }
 
     /// Everybody erased so far.

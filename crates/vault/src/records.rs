@@ -41,7 +41,8 @@ struct Prepared<'a> {
 
 impl Vault {
     /// Stages rows of `subject` that a transaction with this deadline is about to anchor; returns how many were new.
-    /// Staging a row again keeps it and takes the later deadline.
+    /// Staging a row again takes the later deadline, and its slots unless they are of an older epoch: the commitment
+    /// does not cover them, and a slot that waited while the epoch moved would open to keys that were taken back.
     pub async fn stage(
         &self,
         subject: SubjectId,
@@ -63,8 +64,9 @@ impl Vault {
             new += insert(&mut tx, subject, chunk, deadline, now).await?;
         }
         if new < rows.len() as u64 {
-            for row in rows {
-                prolong(&mut tx, row, deadline).await?;
+            for item in &prepared {
+                prolong(&mut tx, item.row, deadline).await?;
+                renew(&mut tx, subject, item).await?;
             }
         }
         tx.commit().await.map_err(VaultError::sql(doing))?;
@@ -273,6 +275,30 @@ async fn insert(
         .await
         .map_err(VaultError::sql("stage rows"))?;
     Ok(done.rows_affected())
+}
+
+/// Replaces the slots of a staged row of the same author by those that were made later.
+async fn renew(tx: &mut Tx, subject: SubjectId, item: &Prepared<'_>) -> Result<(), VaultError> {
+    let row = item.row;
+    sqlx::query(
+        "UPDATE records SET slot_epoch = ?, sealed_slot = ?, inbox_key_version = ?, sealed_inbox = ?
+         WHERE record = ? AND version = ? AND commitment = ? AND published = 0
+         AND subject = ? AND author = ? AND slot_epoch <= ?",
+    )
+    .bind(i64::from(row.epoch))
+    .bind(item.slot.as_deref())
+    .bind(i64::from(row.inbox_key_version))
+    .bind(item.inbox.as_deref())
+    .bind(row.record.as_bytes().as_slice())
+    .bind(i64::from(row.version))
+    .bind(row.commitment.as_slice())
+    .bind(subject.as_bytes().as_slice())
+    .bind(row.author.as_bytes().as_slice())
+    .bind(i64::from(row.epoch))
+    .execute(&mut **tx)
+    .await
+    .map_err(VaultError::sql("renew staged slots"))?;
+    Ok(())
 }
 
 async fn prolong(tx: &mut Tx, row: &StageRow, deadline: i64) -> Result<(), VaultError> {

@@ -9,7 +9,7 @@ use crate::{Vault, VaultError};
 
 /// Live sessions of one subject; one more ends the oldest.
 pub const MAX_SESSIONS_PER_SUBJECT: u32 = 32;
-/// Sign-in nonces that are outstanding.
+/// Sign-in nonces that are outstanding; one more drops the oldest.
 pub const MAX_SIGN_IN_NONCES: u32 = 100_000;
 
 /// The text that stands for a session, in a cookie. Shown nowhere else.
@@ -62,23 +62,22 @@ impl Vault {
             .execute(&mut *tx)
             .await
             .map_err(VaultError::sql(doing))?;
-        let done = sqlx::query(
-            "INSERT INTO sign_in_nonces (nonce, expires)
-             SELECT ?, ? WHERE (SELECT COUNT(*) FROM sign_in_nonces) < ?",
+        // Anybody may ask for one. Refusing when full would lock everybody out until they expire; dropping the oldest
+        // harms only those who are slower to sign in than somebody is to ask for so many.
+        sqlx::query(
+            "DELETE FROM sign_in_nonces WHERE (SELECT COUNT(*) FROM sign_in_nonces) >= ?1 AND nonce IN
+             (SELECT nonce FROM sign_in_nonces ORDER BY expires, nonce LIMIT 1)",
         )
-        .bind(nonce.as_str())
-        .bind(int("expiry", expires)?)
         .bind(MAX_SIGN_IN_NONCES)
         .execute(&mut *tx)
         .await
         .map_err(VaultError::sql(doing))?;
-        if done.rows_affected() == 0 {
-            let limit = MAX_SIGN_IN_NONCES.into();
-            return Err(VaultError::Full {
-                what: "the place for sign-in nonces",
-                limit,
-            });
-        }
+        sqlx::query("INSERT INTO sign_in_nonces (nonce, expires) VALUES (?, ?)")
+            .bind(nonce.as_str())
+            .bind(int("expiry", expires)?)
+            .execute(&mut *tx)
+            .await
+            .map_err(VaultError::sql(doing))?;
         tx.commit().await.map_err(VaultError::sql(doing))?;
         Ok(nonce)
     }

@@ -45,9 +45,10 @@ impl Sql {
                 source,
             })?;
         }
+        // Before SQLite makes it: the log and the shared memory beside it take their mode from it.
+        make_private(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
@@ -68,7 +69,6 @@ impl Sql {
                 .max_lifetime(None)
         };
         let writer = pool(1).connect_with(options.clone()).await.map_err(open)?;
-        restrict(path)?;
         migrator.run(&writer).await.map_err(|source| {
             let path = name.clone();
             if let MigrateError::VersionMissing(found) = source {
@@ -99,12 +99,22 @@ impl Sql {
     }
 
     /// Moves the write-ahead log into the database and empties it, so that nothing deleted lingers there.
+    /// Refuses, rather than leave it there unsaid, when a reader keeps the log in use.
     pub(crate) async fn truncate_log(&self) -> Result<(), VaultError> {
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-            .execute(&self.writer)
+        let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+            .fetch_one(&self.writer)
             .await
             .map_err(VaultError::sql("empty the write-ahead log"))?;
-        Ok(())
+        // SQLite says so in the row's first column; the statement itself succeeds.
+        match Columns(&row).number::<i64>(0, "checkpoint")? {
+            0 => Ok(()),
+            _ => {
+                let why = "a reader keeps it in use; end other readers and try again";
+                Err(VaultError::sql("empty the write-ahead log")(
+                    sqlx::Error::Protocol(why.to_owned()),
+                ))
+            }
+        }
     }
 
     /// Waits for running statements and closes all connections.
@@ -114,20 +124,24 @@ impl Sql {
     }
 }
 
-/// Only the owner of the process reads the file.
-#[cfg(unix)]
-fn restrict(path: &Path) -> Result<(), VaultError> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(|source| {
-        VaultError::Folder {
-            path: path.display().to_string(),
-            source,
-        }
-    })
-}
-
-#[cfg(not(unix))]
-fn restrict(_path: &Path) -> Result<(), VaultError> {
+/// Makes the file if it is missing, so that only the owner of the process reads it.
+fn make_private(path: &Path) -> Result<(), VaultError> {
+    let fault = |source| VaultError::Folder {
+        path: path.display().to_string(),
+        source,
+    };
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path).map_err(fault)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        file.set_permissions(std::fs::Permissions::from_mode(0o600))
+            .map_err(fault)?;
+    }
+    drop(file);
     Ok(())
 }
 

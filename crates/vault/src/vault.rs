@@ -61,6 +61,9 @@ impl Vault {
         for subject in vault.keys.erased().await? {
             vault.purge(subject).await?;
         }
+        // A crash may have come between an erasure and this.
+        vault.keys.truncate_log().await?;
+        vault.sql.truncate_log().await?;
         Ok(vault)
     }
 
@@ -85,9 +88,13 @@ impl Vault {
 
     /// Destroys the subject's erase key, then the rows that it sealed. Whatever was readable by the vault's keys is
     /// not any more, in this file and in its backups. Later writes for the subject are refused. Receipts stay.
+    ///
+    /// Failing to empty a log means that all is deleted but may be found there until this is called again.
     pub async fn erase(&self, subject: SubjectId, at: u64) -> Result<Erasure, VaultError> {
         self.keys.destroy(subject, at).await?;
+        let emptied = self.keys.truncate_log().await;
         let erasure = self.purge(subject).await?;
+        emptied?;
         self.sql.truncate_log().await?;
         Ok(erasure)
     }

@@ -1,6 +1,7 @@
 //! Anchors: the bulk of a chain, so they are gathered and written many at once.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use alloy_primitives::{B256, Keccak256};
 use carechain_bindings::records::{Anchored, RecordsEvents};
@@ -78,12 +79,10 @@ impl Anchors {
         subject: SubjectId,
         event: &Anchored,
     ) -> Result<(), IndexError> {
-        let key = (subject, event.lane);
-        if !self.lanes.contains_key(&key) {
-            let tip = load_lane(tx, subject, event.lane).await?;
-            self.lanes.insert(key, tip);
-        }
-        let tip = self.lanes.get_mut(&key).expect("inserted above");
+        let tip = match self.lanes.entry((subject, event.lane)) {
+            Entry::Occupied(tip) => tip.into_mut(),
+            Entry::Vacant(empty) => empty.insert(load_lane(tx, subject, event.lane).await?),
+        };
         if event.sequence != tip.count + 1 {
             return Err(IndexError::SequenceGap {
                 block: place.block,
@@ -278,7 +277,7 @@ mod tests {
     #[test]
     fn hashes_are_those_of_abi_encode() {
         let (author, commitment) = (B256::repeat_byte(3), B256::repeat_byte(5));
-        let encoded = (7u32, author, 9u8, commitment).abi_encode();
+        let encoded = (7u32, author, alloy_primitives::U256::from(9), commitment).abi_encode();
         assert_eq!(
             word(7, SubjectId(author), 9, commitment),
             alloy_primitives::keccak256(encoded)

@@ -163,3 +163,57 @@ async fn files_are_the_owners_alone() {
         assert_eq!(mode & 0o077, 0, "{file} has mode {mode:o}");
     }
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn no_file_is_for_others_to_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = TempDir::new().unwrap();
+    let vault = open(&folder).await;
+    vault.stage(subject(1), &rows(1), 100, 50).await.unwrap();
+    let mut seen = 0;
+    for dir in [folder.path().to_owned(), folder.path().join("keys")] {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let entry = entry.unwrap();
+            let meta = entry.metadata().unwrap();
+            if meta.is_file() {
+                let mode = meta.permissions().mode() & 0o777;
+                assert_eq!(mode, 0o600, "{:?}", entry.file_name());
+                seen += 1;
+            }
+        }
+    }
+    assert_eq!(seen, 6, "two databases, their logs and shared memory");
+}
+
+#[tokio::test]
+async fn an_erasure_that_a_reader_holds_up_says_so_and_is_completed_by_the_next() {
+    let folder = TempDir::new().unwrap();
+    let vault = open(&folder).await;
+    vault.stage(subject(1), &rows(1), 100, 50).await.unwrap();
+    let file = folder.path().join("keys").join("erase.db");
+    let url = format!("sqlite:{}", file.display());
+    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
+    let mut reader = pool.begin().await.unwrap();
+    let key: Vec<u8> = sqlx::query_scalar("SELECT key FROM keys")
+        .fetch_one(&mut *reader)
+        .await
+        .unwrap();
+    let log = folder.path().join("keys").join("erase.db-wal");
+    let lingers = || {
+        let bytes = std::fs::read(&log).unwrap();
+        bytes.windows(key.len()).any(|window| window == key)
+    };
+    let error = vault.erase(subject(1), 70).await.unwrap_err();
+    assert!(matches!(error, VaultError::Sql { .. }), "{error}");
+    assert!(lingers(), "the reader keeps the key in the log");
+    assert!(vault.is_erased(subject(1)).await.unwrap());
+    assert!(
+        vault.cids_in_use("", 10).await.unwrap().is_empty(),
+        "the rows are gone all the same"
+    );
+    reader.commit().await.unwrap();
+    pool.close().await;
+    vault.erase(subject(1), 71).await.unwrap();
+    assert!(!lingers());
+}

@@ -217,6 +217,13 @@ async fn a_document_is_staged_until_the_chain_names_it() {
         .unwrap();
     assert_eq!(found.len(), 1, "the former live one is gone");
     assert_eq!(found[&subject(1)], b"three");
+}
+
+#[tokio::test]
+async fn an_owner_keeps_the_staged_documents_that_last_longest() {
+    let folder = TempDir::new().unwrap();
+    let vault = open(&folder).await;
+    let kind = DocumentKind::Profile;
     for n in 10..10 + u64::from(MAX_STAGED_PER_OWNER) + 2 {
         vault
             .stage_document(subject(4), kind, hash(n), b"x", 100 + n)

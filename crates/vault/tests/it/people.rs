@@ -270,3 +270,29 @@ async fn the_claim_code_is_one_and_free_again_once_its_voucher_expired() {
         [open_gate]
     );
 }
+
+#[tokio::test]
+async fn a_flood_of_sign_in_nonces_locks_nobody_out() {
+    let folder = TempDir::new().unwrap();
+    let vault = open(&folder).await;
+    let oldest = vault.new_sign_in_nonce(190, 100).await.unwrap();
+    let url = format!("sqlite:{}", folder.path().join("vault.db").display());
+    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
+    sqlx::query(
+        "WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+         INSERT INTO sign_in_nonces SELECT 'flood' || i, 200 FROM n",
+    )
+    .bind(carechain_vault::MAX_SIGN_IN_NONCES)
+    .execute(&pool)
+    .await
+    .unwrap();
+    let nonce = vault.new_sign_in_nonce(201, 101).await.unwrap();
+    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM sign_in_nonces")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    pool.close().await;
+    assert_eq!(count, i64::from(carechain_vault::MAX_SIGN_IN_NONCES));
+    assert!(vault.spend_sign_in_nonce(&nonce, 102).await.unwrap());
+    assert!(!vault.spend_sign_in_nonce(&oldest, 102).await.unwrap());
+}

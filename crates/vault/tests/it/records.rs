@@ -239,3 +239,70 @@ async fn uploads_count_and_orphans_are_found() {
         "only the doomed is gone"
     );
 }
+
+#[tokio::test]
+async fn a_staged_row_takes_slots_made_for_a_newer_epoch_and_no_older_ones() {
+    let folder = TempDir::new().unwrap();
+    let vault = open(&folder).await;
+    let first = row(1);
+    let mut again = row(1);
+    again.epoch = first.epoch + 1;
+    again.slot = Some(vec![7; 64]);
+    vault
+        .stage(subject(1), std::slice::from_ref(&first), 100, 50)
+        .await
+        .unwrap();
+    let renewed = vault
+        .stage(subject(1), &[again.clone()], 200, 60)
+        .await
+        .unwrap();
+    assert_eq!(renewed, 0, "it is no new row");
+    let late = vault.stage(subject(1), &[first], 100, 50).await.unwrap();
+    assert_eq!(late, 0);
+    let mut stranger = again.clone();
+    stranger.author = subject(5);
+    stranger.slot = Some(vec![8; 64]);
+    vault.stage(subject(1), &[stranger], 100, 50).await.unwrap();
+    vault.publish(&[name(&row(1))]).await.unwrap();
+    let mut after = again.clone();
+    after.slot = Some(vec![9; 64]);
+    vault.stage(subject(1), &[after], 100, 50).await.unwrap();
+    let got = vault
+        .release_rows(subject(1), &[(record(1), 1)], false)
+        .await
+        .unwrap();
+    let got = got[0].as_ref().unwrap();
+    assert_eq!(
+        (got.slot_epoch, got.slot.as_deref()),
+        (again.epoch, again.slot.as_deref())
+    );
+}
+
+#[tokio::test]
+async fn a_staged_row_that_goes_to_the_inbox_after_all_keeps_no_slot() {
+    let folder = TempDir::new().unwrap();
+    let vault = open(&folder).await;
+    vault.stage(subject(1), &[row(1)], 100, 50).await.unwrap();
+    let mut inbox_only = row(1);
+    inbox_only.slot = None;
+    inbox_only.inbox = Some(vec![3; 100]);
+    inbox_only.inbox_key_version = 2;
+    vault
+        .stage(subject(1), &[inbox_only], 200, 60)
+        .await
+        .unwrap();
+    vault.publish(&[name(&row(1))]).await.unwrap();
+    let got = vault
+        .release_rows(subject(1), &[(record(1), 1)], true)
+        .await
+        .unwrap();
+    let got = got[0].as_ref().unwrap();
+    assert_eq!(
+        (
+            got.slot.as_deref(),
+            got.inbox.as_deref(),
+            got.inbox_key_version
+        ),
+        (None, Some([3u8; 100].as_slice()), 2)
+    );
+}

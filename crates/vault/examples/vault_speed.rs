@@ -1,4 +1,4 @@
-//! Times the vault's two hot paths on this machine: `cargo run --release -p carechain-vault --example speed`.
+//! Times the vault's two hot paths on this machine: `cargo run --release -p carechain-vault --example vault_speed`.
 
 use std::time::{Duration, Instant};
 
