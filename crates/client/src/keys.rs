@@ -123,7 +123,10 @@ impl<P: Platform> Device<P> {
         if !self.is_unregistered() {
             return Err(ClientError::Already("these keys are registered already"));
         }
-        let header = KeysetHeader { kind: keyset_kind(kind), ..self.keyset.header().clone() };
+        let header = KeysetHeader {
+            kind: keyset_kind(kind),
+            ..self.keyset.header().clone()
+        };
         let secrets = self.keyset.secrets().clone();
         let mut random = Random::new(&self.http.platform)?;
         self.keyset

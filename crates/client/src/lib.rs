@@ -45,9 +45,9 @@ mod write;
 mod admin;
 mod directory;
 mod notices;
+mod receipts;
 #[cfg(test)]
 mod testing;
-mod receipts;
 
 pub use add::{Added, NewRecord};
 pub use carechain_crypto::{
@@ -64,7 +64,7 @@ pub use keys::{CreatedKeys, NewKeys, Registration, create_keys};
 pub use moves::Revoked;
 pub use notices::{Event, EventReader, LineTooLong, Notices};
 pub use platform::{Body, Method, Platform, PlatformError, Request, Response};
-pub use proof::{Head, verify_head};
+pub use proof::{Head, Values, verify_head, verify_proof};
 pub use receipts::ReceiptView;
 pub use records::{Content, Fault, Verification};
 pub use restore::{RESTORE_GAP, Restored, restore_keys};

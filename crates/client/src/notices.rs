@@ -10,7 +10,7 @@ use crate::platform::{Body, Platform};
 const MAX_LINE_BYTES: usize = 64 << 10;
 
 /// One server-sent event.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Event {
     /// Its id; empty where none was given.
     pub id: String,

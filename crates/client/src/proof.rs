@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_rlp::Decodable;
-use alloy_trie::{Nibbles, TrieAccount, proof::verify_proof};
-use carechain_api::{ProofAccount, ProvenAccount, SignedHead, StateProof};
+use alloy_trie::{Nibbles, TrieAccount, proof::verify_proof as verify_path};
+use carechain_api::{ProofAccount, ProofRequest, ProvenAccount, SignedHead, StateProof};
 use carechain_crypto::{KeysetChain, head_digest, recover};
 
 use crate::error::Lie;
@@ -66,7 +66,23 @@ pub fn verify_head(pins: &KeysetChain, signed: &SignedHead, now: u64) -> Result<
 }
 
 /// Values of storage slots, by contract and slot.
-pub(crate) type Values = BTreeMap<(Address, B256), U256>;
+pub type Values = BTreeMap<(Address, B256), U256>;
+
+/// Checks a head and everything that its proof says, without regard to heads seen before.
+///
+/// # Errors
+/// Names what cannot be true.
+pub fn verify_proof(
+    pins: &KeysetChain,
+    request: &ProofRequest,
+    answer: &StateProof,
+    now: u64,
+) -> Result<(Head, Values), Lie> {
+    let head = verify_head(pins, &answer.head, now)?;
+    let mut values = Values::new();
+    verify_state(head.state_root, &request.accounts, answer, &mut values)?;
+    Ok((head, values))
+}
 
 /// Checks that the answer proves exactly what was asked for, against the state root.
 pub(crate) fn verify_state(
@@ -114,7 +130,7 @@ fn verify_account(
         return Err(bad("too many nodes"));
     }
     let key = Nibbles::unpack(keccak256(account.address));
-    verify_proof(
+    verify_path(
         state_root,
         key,
         Some(alloy_rlp::encode(leaf)),
@@ -130,7 +146,7 @@ fn verify_account(
         }
         let value = (!proven.value.is_zero()).then(|| alloy_rlp::encode(proven.value));
         let key = Nibbles::unpack(keccak256(slot));
-        verify_proof(account.storage_root, key, value, &proven.proof)
+        verify_path(account.storage_root, key, value, &proven.proof)
             .map_err(|_| bad("a slot does not lead to the storage root"))?;
         out.insert((ask.address, *slot), proven.value);
     }

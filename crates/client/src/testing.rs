@@ -78,11 +78,21 @@ fn trie(leaves: &BTreeMap<B256, Vec<u8>>, targets: &[B256]) -> (B256, Vec<Vec<By
     for (path, value) in leaves {
         builder.add_leaf(Nibbles::unpack(path), value);
     }
-    let root = if leaves.is_empty() { EMPTY_ROOT_HASH } else { builder.root() };
+    let root = if leaves.is_empty() {
+        EMPTY_ROOT_HASH
+    } else {
+        builder.root()
+    };
     let nodes = builder.take_proof_nodes();
     let proofs = paths
         .iter()
-        .map(|path| nodes.matching_nodes_sorted(path).into_iter().map(|(_, node)| node).collect())
+        .map(|path| {
+            nodes
+                .matching_nodes_sorted(path)
+                .into_iter()
+                .map(|(_, node)| node)
+                .collect()
+        })
         .collect();
     (root, proofs)
 }
@@ -123,26 +133,36 @@ impl FakeNode {
     }
 
     pub(crate) fn answer(&self, call: &str, body: &impl serde::Serialize) {
-        self.answers.borrow_mut().insert(call.into(), serde_json::to_vec(body).unwrap());
+        self.answers
+            .borrow_mut()
+            .insert(call.into(), serde_json::to_vec(body).unwrap());
     }
 
     pub(crate) fn set(&self, contract: Address, slot: B256, value: impl Into<U256>) {
-        self.storage.borrow_mut().insert((contract, slot), value.into());
+        self.storage
+            .borrow_mut()
+            .insert((contract, slot), value.into());
     }
 
     /// Writes a subject's slots.
     pub(crate) fn set_subject(&self, subject: SubjectId, kind: Kind, status: u8, bundle: B256) {
-        let packed = U256::from(kind.number())
-            | U256::from(status) << 8
-            | U256::from(1) << 16;
+        let packed = U256::from(kind.number()) | U256::from(status) << 8 | U256::from(1) << 16;
         let directory = self.info().contracts.directory;
         self.set(directory, slots::subject(subject, 0), packed);
-        self.set(directory, slots::subject(subject, 1), U256::from_be_bytes(bundle.0));
+        self.set(
+            directory,
+            slots::subject(subject, 1),
+            U256::from_be_bytes(bundle.0),
+        );
     }
 
     pub(crate) fn set_device(&self, device: Address, subject: SubjectId, removed_at: u64) {
         let directory = self.info().contracts.directory;
-        self.set(directory, slots::device(device, 0), U256::from_be_bytes(subject.0.0));
+        self.set(
+            directory,
+            slots::device(device, 0),
+            U256::from_be_bytes(subject.0.0),
+        );
         let packed = U256::from(1u64) | U256::from(removed_at) << 64;
         self.set(directory, slots::device(device, 1), packed);
     }
@@ -200,12 +220,25 @@ impl FakeNode {
             ..Header::default()
         };
         let bytes = alloy_rlp::encode(&header);
-        let time = self.now.get() + if self.trick.get() == Trick::Late { 1_000 } else { 0 };
-        let signer = key(if self.trick.get() == Trick::OtherKey { 2 } else { 1 });
+        let time = self.now.get()
+            + if self.trick.get() == Trick::Late {
+                1_000
+            } else {
+                0
+            };
+        let signer = key(if self.trick.get() == Trick::OtherKey {
+            2
+        } else {
+            1
+        });
         let genesis = self.info().genesis;
         let digest = head_digest(CHAIN_ID, &genesis, header.number, &keccak256(&bytes), time);
         let signature = signer.sign_digest(&digest).to_vec().into();
-        SignedHead { header: bytes.into(), time, signature }
+        SignedHead {
+            header: bytes.into(),
+            time,
+            signature,
+        }
     }
 
     fn proof(&self, ask: &ProofRequest) -> StateProof {
@@ -219,12 +252,20 @@ impl FakeNode {
                 let (_, proofs) = self.contract_trie(account.address, &account.slots);
                 let known = self.account(account.address);
                 let slots = account.slots.iter().zip(proofs).map(|(slot, proof)| {
-                    let stored = self.storage.borrow().get(&(account.address, *slot)).copied();
+                    let stored = self
+                        .storage
+                        .borrow()
+                        .get(&(account.address, *slot))
+                        .copied();
                     let mut value = stored.unwrap_or_default();
                     if self.trick.get() == Trick::OtherValue {
                         value += U256::from(1);
                     }
-                    ProvenSlot { slot: *slot, value, proof }
+                    ProvenSlot {
+                        slot: *slot,
+                        value,
+                        proof,
+                    }
                 });
                 ProvenAccount {
                     address: account.address,
@@ -237,7 +278,10 @@ impl FakeNode {
                 }
             })
             .collect();
-        StateProof { head: self.head(), accounts }
+        StateProof {
+            head: self.head(),
+            accounts,
+        }
     }
 }
 
@@ -252,7 +296,11 @@ pub(crate) fn keyset(info: &NodeInfo, byte: u8, kind: Kind) -> OpenKeyset {
         index: 0,
         address: device.address(),
     };
-    let secrets = KeysetSecrets { roots: seed.roots(0), device, root: None };
+    let secrets = KeysetSecrets {
+        roots: seed.roots(0),
+        device,
+        root: None,
+    };
     let cost = PasswordCost::new(8, 1, 1).unwrap();
     let node = FakeNode::new();
     let platform = &node;
@@ -277,11 +325,19 @@ impl Platform for &FakeNode {
             (Method::Get, "/v1/session/nonce") => br#"{"nonce":"abcdefgh12345678"}"#.to_vec(),
             _ => {
                 let body = br#"{"code":"not_found","message":"not here"}"#.to_vec();
-                return Ok(Response { status: 404, headers: vec![], body: FakeBody(Some(body)) });
+                return Ok(Response {
+                    status: 404,
+                    headers: vec![],
+                    body: FakeBody(Some(body)),
+                });
             }
         };
         let headers = vec![("set-cookie".to_owned(), "session=1; HttpOnly".to_owned())];
-        Ok(Response { status: 200, headers, body: FakeBody(Some(body)) })
+        Ok(Response {
+            status: 200,
+            headers,
+            body: FakeBody(Some(body)),
+        })
     }
 
     fn now_secs(&self) -> u64 {
@@ -313,6 +369,10 @@ impl Platform for &FakeNode {
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>, PlatformError> {
         let names = self.files.borrow();
-        Ok(names.keys().filter(|n| n.starts_with(prefix)).cloned().collect())
+        Ok(names
+            .keys()
+            .filter(|n| n.starts_with(prefix))
+            .cloned()
+            .collect())
     }
 }

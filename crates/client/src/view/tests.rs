@@ -20,7 +20,10 @@ fn facts_are_what_the_storage_has_and_absence_is_proven() {
     let node = FakeNode::new();
     let patient = node.person(1, Kind::Patient);
     let (own, stranger) = (patient.subject(), SubjectId::default());
-    let ask = Ask::default().subject(own).device(patient.address()).epochs(own);
+    let ask = Ask::default()
+        .subject(own)
+        .device(patient.address())
+        .epochs(own);
     let facts = run(patient.prove(ask.root(Address::repeat_byte(8)).subject(stranger))).unwrap();
     let fact = facts.subject(own).unwrap();
     assert_eq!((fact.kind, fact.key_version), (Kind::Patient, 1));
@@ -36,15 +39,29 @@ fn each_lie_about_a_head_has_its_name() {
     let patient = node.person(1, Kind::Patient);
     assert_eq!(run(patient.head()).unwrap().number, 7);
     node.number.set(6);
-    assert_eq!(lie(run(patient.head())), Lie::OlderHead { seen: 7, served: 6 });
+    assert_eq!(
+        lie(run(patient.head())),
+        Lie::OlderHead { seen: 7, served: 6 }
+    );
     node.number.set(7);
     node.extra.set(1);
     assert_eq!(lie(run(patient.head())), Lie::TwoHistories { number: 7 });
     node.number.set(8);
     node.trick.set(Trick::OtherKey);
-    assert_eq!(lie(run(patient.head())), Lie::ForgedHead { what: "another key signed it" });
+    assert_eq!(
+        lie(run(patient.head())),
+        Lie::ForgedHead {
+            what: "another key signed it"
+        }
+    );
     node.trick.set(Trick::Late);
-    assert!(matches!(lie(run(patient.head())), Lie::StaleHead { age_secs: 1_000, .. }));
+    assert!(matches!(
+        lie(run(patient.head())),
+        Lie::StaleHead {
+            age_secs: 1_000,
+            ..
+        }
+    ));
     node.trick.set(Trick::None);
     assert_eq!(run(patient.head()).unwrap().number, 8);
 }
@@ -56,7 +73,10 @@ fn the_highest_head_seen_survives_the_program() {
     run(node.person(1, Kind::Patient).head()).unwrap();
     node.number.set(8);
     let again = node.person(1, Kind::Patient);
-    assert_eq!(lie(run(again.head())), Lie::OlderHead { seen: 9, served: 8 });
+    assert_eq!(
+        lie(run(again.head())),
+        Lie::OlderHead { seen: 9, served: 8 }
+    );
 }
 
 #[test]
@@ -95,14 +115,58 @@ fn live_grants_are_those_at_the_positions_taken() {
     node.set(consent, slots::state(own), U256::from(1u64 << 5) << 128);
     node.set(consent, slots::live(own, 5), U256::from_be_bytes(grant.0.0));
     node.set(consent, slots::live(own, 4), U256::from(77));
-    node.set(consent, slots::grant(grant, 0), U256::from_be_bytes(own.0.0));
+    node.set(
+        consent,
+        slots::grant(grant, 0),
+        U256::from_be_bytes(own.0.0),
+    );
     let packed = U256::from(3u8) | U256::from(1u64) << 48 | U256::from(99u64) << 112;
     node.set(consent, slots::grant(grant, 2), packed);
     let live = run(patient.view.live_grants(&patient.http, own)).unwrap();
     assert_eq!(live.grants.len(), 1);
     assert_eq!((live.grants[0].id, live.grants[0].not_after), (grant, 99));
-    node.set(consent, slots::grant(grant, 2), packed | U256::from(1u8) << 176);
+    node.set(
+        consent,
+        slots::grant(grant, 2),
+        packed | U256::from(1u8) << 176,
+    );
     node.number.set(8);
     let found = run(patient.view.live_grants(&patient.http, own));
-    assert_eq!(lie(found), Lie::RowChanged { what: "grant", id: grant.0 });
+    assert_eq!(
+        lie(found),
+        Lie::RowChanged {
+            what: "grant",
+            id: grant.0
+        }
+    );
+}
+
+/// The proof that wasm/tests checks under Node, as this node makes it.
+#[test]
+fn the_committed_proof_is_what_the_format_says() {
+    let node = FakeNode::new();
+    let patient = node.person(1, Kind::Patient);
+    let own = patient.subject();
+    let ask = Ask::default().subject(own).epochs(own);
+    let request = carechain_api::ProofRequest {
+        accounts: ask.requests(&patient.pins().contracts).remove(0),
+    };
+    let answer = run(patient.http.proof(&request)).unwrap();
+    let made = serde_json::json!({
+        "pins": patient.pins(),
+        "now": crate::testing::NOW,
+        "subject_slot": slots::subject(own, 0),
+        "request": request,
+        "answer": answer,
+    });
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/proof.json");
+    if std::env::var_os("CARECHAIN_WRITE_FIXTURES").is_some() {
+        let text = serde_json::to_string_pretty(&made).unwrap() + "\n";
+        std::fs::write(path, text).unwrap();
+    }
+    let kept: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!(kept, made);
+    let (head, values) =
+        crate::proof::verify_proof(patient.pins(), &request, &answer, crate::testing::NOW).unwrap();
+    assert_eq!((head.number, values.len()), (7, 7));
 }
