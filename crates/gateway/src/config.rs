@@ -1,7 +1,6 @@
 //! What a gateway is started with, and the origin that binds sign-in, cookies and releases.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use alloy_primitives::B256;
 use alloy_provider::DynProvider;
@@ -16,7 +15,7 @@ use crate::GatewayError;
 /// Longest public URL.
 const MAX_ORIGIN_BYTES: usize = 255;
 
-/// The engines that a gateway serves from.
+/// The engines that a gateway serves from. It closes vault and index when it stops.
 #[derive(Debug)]
 pub struct Engines {
     /// The chain.
@@ -24,9 +23,9 @@ pub struct Engines {
     /// Ciphertext.
     pub store: Store,
     /// Wrapped keys, sessions, mail, receipts.
-    pub vault: Arc<Vault>,
+    pub vault: Vault,
     /// What the chain's events add up to.
-    pub index: Arc<Index>,
+    pub index: Index,
 }
 
 /// How to serve.

@@ -196,13 +196,13 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn an_answer_waits_for_its_block_and_no_longer_than_its_patience() {
         let (followed, seen) = watch::channel(4);
         let (_newest, head) = watch::channel(5);
         let progress = Progress::new(seen, head);
         progress.wait_for(4, Duration::from_secs(1)).await.unwrap();
-        let late = progress.wait_for(5, Duration::from_secs(1)).await;
+        let late = progress.wait_for(5, Duration::from_millis(5)).await;
         assert!(matches!(late, Err(GatewayError::Timeout)));
         let (waited, ()) = tokio::join!(progress.wait_for(5, Duration::from_secs(1)), async {
             followed.send_replace(6);

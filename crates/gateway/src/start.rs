@@ -26,14 +26,19 @@ use crate::{health, observe, openapi, sweep};
 const STOP_GRACE: Duration = Duration::from_secs(10);
 
 /// A running gateway. Dropping it without [`Running::stop`] cuts requests in flight.
-#[derive(Debug)]
 pub struct Running {
     url: String,
     local_addr: SocketAddr,
-    stop: CancellationToken,
+    app: Shared,
     server: JoinHandle<std::io::Result<()>>,
     follower: JoinHandle<()>,
     sweeper: JoinHandle<()>,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running").field("url", &self.url).finish_non_exhaustive()
+    }
 }
 
 /// Starts the gateway; returns when it serves. `heads` carries the number of the chain's newest block.
@@ -54,22 +59,21 @@ pub async fn start(
         None => Origin::parse(&default_url(local_addr.port()))?,
     };
     let url = origin.as_str().to_owned();
-    let stop = CancellationToken::new();
-    let (app, follower) = assemble(config, engines, heads, origin, stop.clone());
+    let (app, follower) = assemble(config, engines, heads, origin);
 
     let follower = tokio::spawn(follower.run());
     let sweeper = tokio::spawn(sweep::run(app.clone()));
-    let service = layered(app).into_make_service_with_connect_info::<SocketAddr>();
+    let service = layered(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection keeps small answers waiting");
         }
     });
-    let stopped = stop.clone().cancelled_owned();
+    let stopped = app.stop.clone().cancelled_owned();
     let server = tokio::spawn(async move {
         axum::serve(listener, service).with_graceful_shutdown(stopped).await
     });
-    Ok(Running { url, local_addr, stop, server, follower, sweeper })
+    Ok(Running { url, local_addr, app, server, follower, sweeper })
 }
 
 /// Without a public URL people use this machine; a browser leaves out port 80.
@@ -82,15 +86,16 @@ fn assemble(
     engines: Engines,
     heads: watch::Receiver<u64>,
     origin: Origin,
-    stop: CancellationToken,
 ) -> (Shared, Follower) {
+    let stop = CancellationToken::new();
+    let (vault, index) = (Arc::new(engines.vault), Arc::new(engines.index));
     let (followed, seen) = watch::channel(0);
     let hub = Hub::default();
     let follower = Follower {
         provider: engines.provider.clone(),
         contracts: config.contracts.clone(),
-        index: engines.index.clone(),
-        vault: engines.vault.clone(),
+        index: index.clone(),
+        vault: vault.clone(),
         hub: hub.clone(),
         newest: heads.clone(),
         followed,
@@ -114,8 +119,8 @@ fn assemble(
             demo: config.demo,
         },
         store: engines.store,
-        vault: engines.vault,
-        index: engines.index,
+        vault,
+        index,
         progress: Progress::new(seen, heads),
         heads: HeadCache::default(),
         hub,
@@ -151,9 +156,9 @@ impl Running {
         self.local_addr
     }
 
-    /// Takes no more requests, lets those in flight end, and stops following the chain.
+    /// Takes no more requests, lets those in flight end, stops following the chain, and closes index and vault.
     pub async fn stop(self) -> Result<(), GatewayError> {
-        self.stop.cancel();
+        self.app.stop.cancel();
         let mut server = self.server;
         match tokio::time::timeout(STOP_GRACE, &mut server).await {
             Ok(Ok(Ok(()))) => {}
@@ -165,6 +170,8 @@ impl Running {
         }
         self.follower.await.map_err(|_| GatewayError::Task("the follower"))?;
         self.sweeper.await.map_err(|_| GatewayError::Task("the sweeper"))?;
+        self.app.index.close().await;
+        self.app.vault.close().await;
         Ok(())
     }
 }

@@ -153,26 +153,21 @@ fn told(change: &Change, administrators: &[SubjectId]) -> Vec<NewNotification> {
             both
         }
         What::Anchored { subject, author, record, amends, .. } => {
+            // Who wrote what was amended is told of that; the patient of one thing or the other.
             let amended = amends.filter(|(_, of)| of != author);
-            let mut notices = Vec::new();
-            if let Some((amended, of)) = amended {
-                notices.push(tell(of, Notice::RecordAmended, *subject, Some(*author), amended.0));
-            }
-            if author != subject && amended.is_none_or(|(_, of)| of != *subject) {
-                notices.push(tell(*subject, Notice::RecordAdded, *subject, Some(*author), record.0));
-            }
-            notices
+            let by = Some(*author);
+            let of = amended.map(|(record, of)| tell(of, Notice::RecordAmended, *subject, by, record.0));
+            let added = author != subject && amended.is_none_or(|(_, of)| of != *subject);
+            let added = added.then(|| tell(*subject, Notice::RecordAdded, *subject, by, record.0));
+            of.into_iter().chain(added).collect()
         }
         What::Applied { subject, credential_hash } => {
             all(Notice::ApplicationReceived, *subject, *credential_hash)
         }
-        What::StatusChanged { subject, initial: true, .. } => {
-            if for_administrators(&change.what) {
-                all(Notice::ApplicationReceived, *subject, subject.0)
-            } else {
-                Vec::new()
-            }
+        what @ What::StatusChanged { subject, initial: true, .. } if for_administrators(what) => {
+            all(Notice::ApplicationReceived, *subject, subject.0)
         }
+        What::StatusChanged { initial: true, .. } => Vec::new(),
         What::StatusChanged { subject, .. } => {
             vec![tell(*subject, Notice::StatusChanged, *subject, None, subject.0)]
         }
