@@ -1,8 +1,13 @@
-//! A real node on port 0 in a temporary folder, for tests. Nothing here is a mock: chain, store, vault, index and
-//! gateway are the ones that ship.
+//! A real node on port 0 in a temporary folder, for tests, and people with real keys who use it. Nothing here is a
+//! mock: chain, store, vault, index, gateway and client are the ones that ship.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used)]
+
+mod people;
+mod process;
+mod raw;
+mod surroundings;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -10,6 +15,11 @@ use std::path::{Path, PathBuf};
 use carechain_api::VoucherPolicy;
 use carechain_node::{Node, NodeConfig, Ready};
 use tempfile::TempDir;
+
+pub use people::{HOUR_SECS, PASSWORD, Somebody, cheap, fhir, glucose, grant_of, note, pulse};
+pub use process::{NodeProcess, ReadyLine, claim_code};
+pub use raw::{ByHand, Released};
+pub use surroundings::{Answer, Exchange, Moment, Surroundings, now_secs};
 
 /// A node for one test; its folder goes when it is dropped.
 pub struct TestNode {
