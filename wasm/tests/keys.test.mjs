@@ -59,6 +59,10 @@ test('envelopes open to their bytes, and not after a change', () => {
       core.openEnvelope(known.key, known.uid, version, data);
     const opened = parsed(open(blob));
     assert.deepEqual(bytes(opened.content), bytes(known.content), known.name);
+    assert.deepEqual(bytes(opened.meta), bytes(known.meta), known.name);
+    if (known.name === 'a resource with every field') {
+      assert.equal(opened.statement.media_type, 'application/fhir+json');
+    }
     for (const at of [0, 5, 8, 40, 72, blob.length - 1]) {
       const changed = Uint8Array.from(blob);
       changed[at] ^= 1;

@@ -10,27 +10,43 @@ use wasm_bindgen::prelude::*;
 
 use crate::{failed, json, word};
 
-/// An opened envelope.
+/// An opened envelope, in hex; the statement where its metadata is one.
 #[derive(Serialize)]
 struct OpenedEnvelope {
     content: String,
+    meta: String,
+    statement: Option<Said>,
+}
+
+/// What the author says of the content.
+#[derive(Serialize)]
+struct Said {
     media_type: String,
     category: u8,
     author: String,
 }
 
-/// Opens an envelope; gives JSON with `content` (hex), `media_type`, `category`, `author`.
+/// Opens an envelope; gives JSON with `content` and `meta` in hex, and `statement` with `media_type`, `category` and
+/// `author`, whose hash was compared with the content.
 #[wasm_bindgen(js_name = openEnvelope)]
 pub fn open(key: &str, uid: &str, version: u32, blob: &[u8]) -> Result<String, JsError> {
     let key = RecordKey::from_bytes(word("key", key)?.0);
     let opened = open_envelope(&key, &word("uid", uid)?, version, blob).map_err(failed)?;
-    let meta = Meta::decode(opened.meta()).map_err(failed)?;
-    meta.check_content(opened.content()).map_err(failed)?;
+    let statement = match Meta::decode(opened.meta()) {
+        Ok(meta) => {
+            meta.check_content(opened.content()).map_err(failed)?;
+            Some(Said {
+                media_type: meta.statement().media_type.clone(),
+                category: meta.statement().category,
+                author: meta.statement().author.to_string(),
+            })
+        }
+        Err(_) => None,
+    };
     json(&OpenedEnvelope {
         content: hex::encode(opened.content()),
-        media_type: meta.statement().media_type.clone(),
-        category: meta.statement().category,
-        author: meta.statement().author.to_string(),
+        meta: hex::encode(opened.meta()),
+        statement,
     })
 }
 
