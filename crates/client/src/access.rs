@@ -425,3 +425,6 @@ fn assemble(
         owner: None,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -285,3 +285,6 @@ pub(crate) fn release_of(statement: &ReleaseStatement) -> Release {
         expiry: statement.expiry,
     }
 }
+
+#[cfg(test)]
+mod tests;
