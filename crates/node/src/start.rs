@@ -69,6 +69,7 @@ pub struct Node {
     gateway: Running,
     rpc: Option<carechain_chain::rpc::RpcServer>,
     chain: Chain,
+    policy: Arc<Policy>,
     store: Store,
     _folder: Folder,
 }
@@ -133,7 +134,7 @@ impl Node {
             contracts,
             claim_code,
         };
-        Ok(Node { ready, gateway, rpc, chain, store, _folder: folder })
+        Ok(Node { ready, gateway, rpc, chain, policy, store, _folder: folder })
     }
 
     /// What it tells.
@@ -149,10 +150,12 @@ impl Node {
     /// Stops serving, then closes the engines. What was acknowledged is durable already.
     pub async fn stop(self) -> Result<(), NodeError> {
         if let Some(rpc) = self.rpc {
-            rpc.stop().await;
+            rpc.stop();
+            rpc.stopped().await;
         }
         self.gateway.stop().await?;
         self.store.close().await?;
+        self.policy.detach();
         self.chain.shutdown();
         Ok(())
     }
@@ -214,16 +217,13 @@ async fn open_claim(
 fn heads(chain: &Chain) -> watch::Receiver<u64> {
     let (send, receive) = watch::channel(chain.head().number);
     let mut blocks = chain.subscribe();
-    let chain = chain.clone();
+    // Without a handle on the chain, so that the task ends with it.
     tokio::spawn(async move {
         use tokio::sync::broadcast::error::RecvError;
         loop {
             match blocks.recv().await {
-                Ok(_) | Err(RecvError::Lagged(_)) => {
-                    if send.send(chain.head().number).is_err() {
-                        return;
-                    }
-                }
+                Ok(head) if send.send(head.number).is_err() => return,
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return,
             }
         }
