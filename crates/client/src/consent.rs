@@ -219,19 +219,18 @@ impl<P: Platform> Device<P> {
             rows.iter()
                 .any(|r: &GrantRow| r.grant.id == id && r.has_wrap)
         };
+        let gone = |grant: Grant| match grant.state(now) {
+            GrantState::Live => Grant {
+                ended: true,
+                ..grant
+            },
+            GrantState::Expired | GrantState::Revoked => grant,
+        };
         let is_live = |id: GrantId| live.grants.iter().any(|g| g.id == id);
         let ended = rows
             .iter()
             .filter(|r| !is_live(r.grant.id) && r.grant.subject == subject)
-            .map(|r| {
-                view(
-                    Grant {
-                        ended: true,
-                        ..r.grant
-                    },
-                    false,
-                )
-            })
+            .map(|r| view(gone(r.grant), false))
             .collect();
         let fresh_until = match live.freshness.fresh_until {
             0 => u64::MAX,
@@ -309,6 +308,11 @@ impl<P: Platform> Device<P> {
             if approved {
                 let wrap = self.make_wrap(grant, live.epochs).await?;
                 self.authed(async || self.http.put_wrap(&wrap).await)
+                    .await?;
+                // Should the grantee be suspended again, epochs have to move again.
+                self.http
+                    .platform
+                    .remove(&self.suspended_name(grant.id))
                     .await?;
                 made += 1;
             }

@@ -148,7 +148,7 @@ impl<P: Platform> Device<P> {
         Ok(readers.filter(|g| !approved(g.grantee)).copied().collect())
     }
 
-    fn suspended_name(&self, grant: GrantId) -> String {
+    pub(crate) fn suspended_name(&self, grant: GrantId) -> String {
         format!("suspended/{:x}/{:x}", self.subject().0, grant.0)
     }
 
@@ -198,15 +198,16 @@ impl<P: Platform> Device<P> {
                     why: "it is no move",
                 });
             };
-            let ask = plan
-                .revoke
-                .iter()
-                .fold(Ask::default().epochs(self.subject()), |a, g| a.grant(*g));
+            let named = plan.revoke.iter().chain(&plan.expired);
+            let ask = named.fold(Ask::default().epochs(self.subject()), |a, g| a.grant(*g));
             let facts = self.prove(ask).await?;
             let ended = |id: GrantId| facts.grant(id).is_none_or(|g| g.ended);
             let epochs = facts.epochs(self.subject());
             let ours = plan.expected.moved(plan.lanes).ok() == Some(epochs);
-            let done = plan.revoke.map_or(ours, ended);
+            // Without a lane to move, it is the end of the expired grants that shows that it was done.
+            let closed = plan.expired.iter().all(|id| ended(*id));
+            let moved = if plan.lanes.is_empty() { closed } else { ours };
+            let done = plan.revoke.map_or(moved, ended);
             if done && !ours {
                 // Ended, and the epochs moved by something else: its own plan took care of wraps and links.
                 self.dequeue(&entry.name).await?;
