@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 pub use people::{HOUR_SECS, PASSWORD, Somebody, cheap, fhir, glucose, grant_of, note, pulse};
 pub use process::{NodeProcess, ReadyLine, claim_code};
-pub use raw::{ByHand, Released};
+pub use raw::{ByHand, Released, sign_transaction};
 pub use surroundings::{Answer, Exchange, Moment, Surroundings, now_secs};
 
 /// A node for one test; its folder goes when it is dropped.

@@ -11,7 +11,7 @@ use carechain_api::{
     ErrorBody, NodeInfo, Nonce, ReleaseHeader, ReleaseItem, ReleaseRequest, ReleaseStatement, SendRequest, Sent,
 };
 use carechain_bindings::records::{IRecords, anchorManyCall};
-use carechain_crypto::{OpenKeyset, Release, release_root};
+use carechain_crypto::{OpenKeyset, Release, SigningKey, release_root};
 use carechain_domain::{LaneSet, Purpose, RecordId, SubjectId};
 use serde::de::DeserializeOwned;
 
@@ -175,22 +175,36 @@ impl ByHand {
 
     /// A signed transaction with the next nonce of the device key.
     pub async fn transaction(&self, to: Address, input: Vec<u8>) -> Result<Bytes, ErrorBody> {
-        let header = self.keys.header();
-        let url = format!("{}/v1/chain/nonce/{:#x}", self.url, header.address);
-        let Nonce { nonce } = self.ask(self.http.get(url)).await?;
-        let tx = TxEip1559 {
-            chain_id: header.chain.id,
-            nonce,
-            gas_limit: GAS,
-            max_fee_per_gas: 0,
-            max_priority_fee_per_gas: 0,
-            to: TxKind::Call(to),
-            value: U256::ZERO,
-            access_list: Default::default(),
-            input: input.into(),
-        };
-        let signed = self.keys.secrets().device.sign_digest(&tx.signature_hash());
-        let signature = Signature::from_bytes_and_parity(&signed[..64], signed[64] == 28);
-        Ok(tx.into_signed(signature).encoded_2718().into())
+        Ok(self.sign(self.nonce().await?, TxKind::Call(to), input))
     }
+
+    /// The next nonce of the device key.
+    pub async fn nonce(&self) -> Result<u64, ErrorBody> {
+        let url = format!("{}/v1/chain/nonce/{:#x}", self.url, self.keys.header().address);
+        let Nonce { nonce } = self.ask(self.http.get(url)).await?;
+        Ok(nonce)
+    }
+
+    /// A transaction signed by the device key.
+    pub fn sign(&self, nonce: u64, to: TxKind, input: Vec<u8>) -> Bytes {
+        sign_transaction(&self.keys.secrets().device, self.keys.header().chain.id, nonce, to, input)
+    }
+}
+
+/// A transaction without fees, signed.
+pub fn sign_transaction(key: &SigningKey, chain_id: u64, nonce: u64, to: TxKind, input: Vec<u8>) -> Bytes {
+    let tx = TxEip1559 {
+        chain_id,
+        nonce,
+        gas_limit: GAS,
+        max_fee_per_gas: 0,
+        max_priority_fee_per_gas: 0,
+        to,
+        value: U256::ZERO,
+        access_list: Default::default(),
+        input: input.into(),
+    };
+    let signed = key.sign_digest(&tx.signature_hash());
+    let signature = Signature::from_bytes_and_parity(&signed[..64], signed[64] == 28);
+    tx.into_signed(signature).encoded_2718().into()
 }
