@@ -42,12 +42,17 @@ pub(crate) async fn blob(
     Path(text): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, GatewayError> {
-    let cid = cid(&text).ok_or_else(|| GatewayError::field("cid", "it is no CID as this store writes them"))?;
+    let cid = cid(&text)
+        .ok_or_else(|| GatewayError::field("cid", "it is no CID as this store writes them"))?;
     if !app.store.has(&cid) {
         return Err(GatewayError::not_found("blob"));
     }
     let size = app.store.size(cid).await?;
-    let asked = headers.get(header::RANGE).map(|value| range(value, size)).transpose()?.flatten();
+    let asked = headers
+        .get(header::RANGE)
+        .map(|value| range(value, size))
+        .transpose()?
+        .flatten();
     let span = asked.clone().unwrap_or(0..size);
     let length = span.end - span.start;
     let body = if length <= WHOLE_BYTES {
@@ -57,7 +62,10 @@ pub(crate) async fn blob(
     };
     let mut response = body.into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/octet-stream"),
+    );
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CACHE_CONTROL, CACHE);
@@ -76,9 +84,16 @@ pub(crate) async fn blob(
 
 /// The one range of bytes asked for; none for another unit, which RFC 9110 says to pass over.
 fn range(value: &HeaderValue, size: u64) -> Result<Option<Range<u64>>, GatewayError> {
-    let wrong = || GatewayError::field("range", "ask for one range within the blob, as bytes=FIRST-LAST");
+    let wrong = || {
+        GatewayError::field(
+            "range",
+            "ask for one range within the blob, as bytes=FIRST-LAST",
+        )
+    };
     let text = value.to_str().map_err(|_| wrong())?;
-    let Some(spec) = text.strip_prefix("bytes=") else { return Ok(None) };
+    let Some(spec) = text.strip_prefix("bytes=") else {
+        return Ok(None);
+    };
     let (first, last) = spec.split_once('-').ok_or_else(wrong)?;
     let number = |text: &str| {
         if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
@@ -119,7 +134,16 @@ mod tests {
         assert_eq!(range("bytes=-1000").unwrap(), Some(0..100));
         assert_eq!(range("bytes=0-18446744073709551615").unwrap(), Some(0..100));
         assert_eq!(range("lines=1-2").unwrap(), None);
-        for bad in ["bytes=", "bytes=-", "bytes=5-4", "bytes=100-", "bytes=0-1,4-5", "bytes=a-b", "bytes=-0", "bytes=+1-2"] {
+        for bad in [
+            "bytes=",
+            "bytes=-",
+            "bytes=5-4",
+            "bytes=100-",
+            "bytes=0-1,4-5",
+            "bytes=a-b",
+            "bytes=-0",
+            "bytes=+1-2",
+        ] {
             assert!(range(bad).is_err(), "{bad}");
         }
     }

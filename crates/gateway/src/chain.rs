@@ -19,7 +19,7 @@ use tokio::sync::watch;
 
 use crate::GatewayError;
 
-pub(crate) use heads::{HeadCache, __path_head, head};
+pub(crate) use heads::{__path_head, HeadCache, head};
 pub(crate) use proofs::{__path_proof, proof};
 pub(crate) use send::{__path_nonce, __path_receipt, __path_send, nonce, receipt, send};
 
@@ -69,14 +69,21 @@ pub(crate) struct RequestFacts {
 
 impl Chain {
     async fn view<C: SolCall>(&self, to: Address, call: &C) -> Result<C::Return, GatewayError> {
-        let request = TransactionRequest::default().to(to).input(call.abi_encode().into());
+        let request = TransactionRequest::default()
+            .to(to)
+            .input(call.abi_encode().into());
         let answer = self.provider.call(request).await?;
         C::abi_decode_returns(&answer).map_err(|_| GatewayError::ChainAnswer(C::SIGNATURE))
     }
 
     /// Whether the address is one of Carechain's contracts.
     pub(crate) fn is_ours(&self, address: Address) -> bool {
-        let Contracts { registry, directory, consent, records } = &self.contracts;
+        let Contracts {
+            registry,
+            directory,
+            consent,
+            records,
+        } = &self.contracts;
         [registry, directory, consent, records].contains(&&address)
     }
 
@@ -100,7 +107,12 @@ impl Chain {
         device: Address,
         subject: SubjectId,
     ) -> Result<bool, GatewayError> {
-        let found = self.view(self.contracts.directory, &directory::deviceOfCall { device }).await?;
+        let found = self
+            .view(
+                self.contracts.directory,
+                &directory::deviceOfCall { device },
+            )
+            .await?;
         Ok(!subject.is_zero()
             && found.subject == subject.0
             && found.addedAt != 0
@@ -129,7 +141,8 @@ impl Chain {
 
     /// Approved administrators.
     pub(crate) async fn administrators(&self) -> Result<u32, GatewayError> {
-        self.view(self.contracts.directory, &directory::administratorsCall {}).await
+        self.view(self.contracts.directory, &directory::administratorsCall {})
+            .await
     }
 
     /// Lanes that `grantee` may read and write at `at`; the contract never goes back behind the newest block's time.
@@ -139,7 +152,11 @@ impl Chain {
         grantee: SubjectId,
         at: u64,
     ) -> Result<(LaneSet, LaneSet), GatewayError> {
-        let call = consent::lanesOfCall { subject: subject.0, grantee: grantee.0, at };
+        let call = consent::lanesOfCall {
+            subject: subject.0,
+            grantee: grantee.0,
+            at,
+        };
         let found = self.view(self.contracts.consent, &call).await?;
         Ok((LaneSet(found.readLanes), LaneSet(found.writeLanes)))
     }
@@ -152,7 +169,12 @@ impl Chain {
 
     /// A grant; none if there is no such id.
     pub(crate) async fn grant(&self, grant: GrantId) -> Result<Option<GrantFacts>, GatewayError> {
-        let found = self.view(self.contracts.consent, &consent::grantOfCall { id: grant.0 }).await?;
+        let found = self
+            .view(
+                self.contracts.consent,
+                &consent::grantOfCall { id: grant.0 },
+            )
+            .await?;
         if found.subject.is_zero() {
             return Ok(None);
         }

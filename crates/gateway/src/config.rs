@@ -63,7 +63,10 @@ pub(crate) struct Origin {
 impl Origin {
     /// Takes `http://` or `https://`, a lower-case host, and a port where it is not the scheme's own.
     pub(crate) fn parse(text: &str) -> Result<Self, GatewayError> {
-        let fail = |reason| GatewayError::PublicUrl { url: text.to_owned(), reason };
+        let fail = |reason| GatewayError::PublicUrl {
+            url: text.to_owned(),
+            reason,
+        };
         if text.len() > MAX_ORIGIN_BYTES {
             return Err(fail("it is too long"));
         }
@@ -73,14 +76,18 @@ impl Origin {
             (None, None) => return Err(fail("it must begin with http:// or https://")),
         };
         if rest.contains(['/', '?', '#', '@']) {
-            return Err(fail("it must be an origin: scheme, host and port alone, without a final slash"));
+            return Err(fail(
+                "it must be an origin: scheme, host and port alone, without a final slash",
+            ));
         }
         let (host, port) = split_port(rest);
         if !is_host(host) {
             return Err(fail("the host must be a name in lower case or an address"));
         }
         if let Some(port) = port {
-            let number: u16 = port.parse().map_err(|_| fail("the port must be 1 to 65535"))?;
+            let number: u16 = port
+                .parse()
+                .map_err(|_| fail("the port must be 1 to 65535"))?;
             if number == 0 || port.starts_with('0') || port.starts_with('+') {
                 return Err(fail("the port must be 1 to 65535"));
             }
@@ -88,7 +95,10 @@ impl Origin {
                 return Err(fail("leave out the scheme's own port: browsers do"));
             }
         }
-        Ok(Self { text: text.to_owned(), secure })
+        Ok(Self {
+            text: text.to_owned(),
+            secure,
+        })
     }
 
     /// The origin itself.
@@ -117,12 +127,16 @@ fn split_port(rest: &str) -> (&str, Option<&str>) {
 
 fn is_host(host: &str) -> bool {
     if let Some(inner) = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
-        return inner.parse::<std::net::Ipv6Addr>().is_ok_and(|ip| ip.to_string() == inner);
+        return inner
+            .parse::<std::net::Ipv6Addr>()
+            .is_ok_and(|ip| ip.to_string() == inner);
     }
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
     !host.is_empty()
         && host.bytes().all(allowed)
-        && host.split('.').all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'))
+        && host
+            .split('.')
+            .all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'))
 }
 
 #[cfg(test)]
@@ -148,9 +162,27 @@ mod tests {
     #[test]
     fn what_is_no_origin_is_refused() {
         for bad in [
-            "", "localhost", "ftp://a", "http://", "http://a/", "http://a/b", "http://a?b", "http://u@a",
-            "http://A", "http://a:0", "http://a:080", "http://a:80", "https://a:443", "http://a:65536", "http://a:",
-            "http://a b", "http://-a", "http://a..b", "http://[::1", "http://[0:0::1]:1", "null",
+            "",
+            "localhost",
+            "ftp://a",
+            "http://",
+            "http://a/",
+            "http://a/b",
+            "http://a?b",
+            "http://u@a",
+            "http://A",
+            "http://a:0",
+            "http://a:080",
+            "http://a:80",
+            "https://a:443",
+            "http://a:65536",
+            "http://a:",
+            "http://a b",
+            "http://-a",
+            "http://a..b",
+            "http://[::1",
+            "http://[0:0::1]:1",
+            "null",
         ] {
             assert!(Origin::parse(bad).is_err(), "{bad}");
         }

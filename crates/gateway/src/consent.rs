@@ -61,7 +61,9 @@ pub(crate) async fn requests_to(
 ) -> Result<Json<RequestsPage>, GatewayError> {
     caller.must_be(subject)?;
     let rows = app.index.requests_to(subject, MAX_PAGE).await?;
-    Ok(Json(RequestsPage { rows: rows.into_iter().map(request_row).collect() }))
+    Ok(Json(RequestsPage {
+        rows: rows.into_iter().map(request_row).collect(),
+    }))
 }
 
 #[utoipa::path(
@@ -74,7 +76,9 @@ pub(crate) async fn requests_by(
     caller: Caller,
 ) -> Result<Json<RequestsPage>, GatewayError> {
     let rows = app.index.requests_by(caller.subject, MAX_PAGE).await?;
-    Ok(Json(RequestsPage { rows: rows.into_iter().map(request_row).collect() }))
+    Ok(Json(RequestsPage {
+        rows: rows.into_iter().map(request_row).collect(),
+    }))
 }
 
 impl App {
@@ -94,7 +98,11 @@ impl App {
         }
         let found = self.vault.has_wraps(&wanted).await?;
         let rows = grants.into_iter().zip(found);
-        Ok(GrantsPage { rows: rows.map(|(grant, has_wrap)| GrantRow { grant, has_wrap }).collect() })
+        Ok(GrantsPage {
+            rows: rows
+                .map(|(grant, has_wrap)| GrantRow { grant, has_wrap })
+                .collect(),
+        })
     }
 }
 

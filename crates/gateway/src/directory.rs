@@ -72,16 +72,31 @@ pub(crate) async fn directory(
         caller.must_be_admin()?;
     }
     let filters = [&query.text, &query.speciality, &query.language];
-    if filters.iter().any(|text| text.as_ref().is_some_and(|text| text.len() > MAX_FILTER_BYTES)) {
-        return Err(GatewayError::TooLarge { what: "a filter, in bytes,", limit: MAX_FILTER_BYTES as u64 });
+    if filters.iter().any(|text| {
+        text.as_ref()
+            .is_some_and(|text| text.len() > MAX_FILTER_BYTES)
+    }) {
+        return Err(GatewayError::TooLarge {
+            what: "a filter, in bytes,",
+            limit: MAX_FILTER_BYTES as u64,
+        });
     }
     let limit = query.limit.unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE) as usize;
-    let mut page = DirectoryPage { rows: Vec::new(), next: None };
+    let mut page = DirectoryPage {
+        rows: Vec::new(),
+        next: None,
+    };
     let (mut after, mut scanned) = (query.after, 0);
     loop {
-        let subjects = app.index.directory(query.kind, Some(status), after, SCAN_BATCH).await?;
+        let subjects = app
+            .index
+            .directory(query.kind, Some(status), after, SCAN_BATCH)
+            .await?;
         let full = subjects.len() == SCAN_BATCH as usize;
-        let wanted: Vec<_> = subjects.iter().map(|row| (row.subject, row.profile_hash)).collect();
+        let wanted: Vec<_> = subjects
+            .iter()
+            .map(|row| (row.subject, row.profile_hash))
+            .collect();
         let mut profiles = app.vault.documents(DocumentKind::Profile, &wanted).await?;
         for row in subjects {
             if page.rows.len() == limit || scanned == MAX_SCANNED {
@@ -124,15 +139,25 @@ fn fits(query: &DirectoryQuery, profile: Option<&[u8]>) -> bool {
     if query.text.is_none() && query.speciality.is_none() && query.language.is_none() {
         return true;
     }
-    let Some(profile) = profile.and_then(|bytes| serde_json::from_slice::<Searched>(bytes).ok()) else {
+    let Some(profile) = profile.and_then(|bytes| serde_json::from_slice::<Searched>(bytes).ok())
+    else {
         return false;
     };
     let texts = [&profile.name, &profile.speciality, &profile.place];
-    let haystack = texts.map(|text| text.as_deref().unwrap_or_default()).join(" ").to_lowercase();
+    let haystack = texts
+        .map(|text| text.as_deref().unwrap_or_default())
+        .join(" ")
+        .to_lowercase();
     let words = query.text.as_deref().unwrap_or_default().to_lowercase();
     words.split_whitespace().all(|word| haystack.contains(word))
-        && query.speciality.as_ref().is_none_or(|s| profile.speciality.as_ref() == Some(s))
-        && query.language.as_ref().is_none_or(|l| profile.languages.contains(l))
+        && query
+            .speciality
+            .as_ref()
+            .is_none_or(|s| profile.speciality.as_ref() == Some(s))
+        && query
+            .language
+            .as_ref()
+            .is_none_or(|l| profile.languages.contains(l))
 }
 
 #[utoipa::path(
@@ -151,14 +176,21 @@ pub(crate) async fn subject(
     Id(subject): Id<SubjectId>,
 ) -> Result<Json<SubjectView>, GatewayError> {
     let facts = app.chain.subject(subject).await?;
-    let public =
-        facts.as_ref().is_some_and(|f| f.kind != Kind::Patient && f.status == Status::Approved);
+    let public = facts
+        .as_ref()
+        .is_some_and(|f| f.kind != Kind::Patient && f.status == Status::Approved);
     if caller.is_none() && !public {
         return Err(GatewayError::SignInRequired);
     }
     let facts = facts.ok_or_else(|| GatewayError::not_found("subject"))?;
-    let key_bundle = app.vault.document(subject, DocumentKind::KeyBundle, facts.key_bundle_hash).await?;
-    let profile = app.vault.document(subject, DocumentKind::Profile, facts.profile_hash).await?;
+    let key_bundle = app
+        .vault
+        .document(subject, DocumentKind::KeyBundle, facts.key_bundle_hash)
+        .await?;
+    let profile = app
+        .vault
+        .document(subject, DocumentKind::Profile, facts.profile_hash)
+        .await?;
     let devices = app.index.devices(subject, true).await?;
     Ok(Json(SubjectView {
         subject,
@@ -191,7 +223,8 @@ pub(crate) async fn put_key_bundle(
     app.rates.documents.take(peer.ip())?;
     KeyBundle::decode(&put.document.0)
         .map_err(|error| GatewayError::field("document", error.to_string()))?;
-    app.keep_document(subject, caller, DocumentKind::KeyBundle, &put.document.0).await
+    app.keep_document(subject, caller, DocumentKind::KeyBundle, &put.document.0)
+        .await
 }
 
 #[utoipa::path(
@@ -214,12 +247,19 @@ pub(crate) async fn put_profile(
     app.rates.documents.take(peer.ip())?;
     let document = &put.document.0;
     if document.len() > MAX_PROFILE_BYTES {
-        return Err(GatewayError::TooLarge { what: "document, in bytes,", limit: MAX_PROFILE_BYTES as u64 });
+        return Err(GatewayError::TooLarge {
+            what: "document, in bytes,",
+            limit: MAX_PROFILE_BYTES as u64,
+        });
     }
     if serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(document).is_err() {
-        return Err(GatewayError::field("document", "a profile must be a JSON object"));
+        return Err(GatewayError::field(
+            "document",
+            "a profile must be a JSON object",
+        ));
     }
-    app.keep_document(subject, caller, DocumentKind::Profile, document).await
+    app.keep_document(subject, caller, DocumentKind::Profile, document)
+        .await
 }
 
 impl App {
@@ -237,7 +277,9 @@ impl App {
             DocumentKind::Profile => facts.profile_hash,
         });
         if named == Some(hash) {
-            self.vault.put_document(subject, kind, hash, document).await?;
+            self.vault
+                .put_document(subject, kind, hash, document)
+                .await?;
             return Ok(StatusCode::NO_CONTENT);
         }
         // The hash may come with a registration, then nobody can sign in yet; else it is the subject's to change.
@@ -247,7 +289,9 @@ impl App {
             ));
         }
         let expires = unix_secs() + STAGED_DOCUMENT_SECS;
-        self.vault.stage_document(subject, kind, hash, document, expires).await?;
+        self.vault
+            .stage_document(subject, kind, hash, document, expires)
+            .await?;
         Ok(StatusCode::NO_CONTENT)
     }
 }
@@ -271,22 +315,37 @@ pub(crate) async fn put_application(
 ) -> Result<StatusCode, GatewayError> {
     caller.must_be(subject)?;
     if application.subject != subject {
-        return Err(GatewayError::field("subject", "it must be the one in the address"));
+        return Err(GatewayError::field(
+            "subject",
+            "it must be the one in the address",
+        ));
     }
     if caller.kind == Kind::Patient {
         return Err(GatewayError::Denied("patients have nothing to apply for"));
     }
     if application.envelope.0.len() > MAX_APPLICATION_BYTES {
-        return Err(GatewayError::TooLarge { what: "envelope, in bytes,", limit: MAX_APPLICATION_BYTES as u64 });
+        return Err(GatewayError::TooLarge {
+            what: "envelope, in bytes,",
+            limit: MAX_APPLICATION_BYTES as u64,
+        });
     }
     if application.keys.is_empty() || application.keys.len() > MAX_APPLICATION_KEYS {
-        return Err(GatewayError::field("keys", "seal the key to one to 64 administrators"));
+        return Err(GatewayError::field(
+            "keys",
+            "seal the key to one to 64 administrators",
+        ));
     }
-    if application.keys.iter().any(|key| key.sealed.0.len() > WRAP_MAX_BYTES) {
+    if application
+        .keys
+        .iter()
+        .any(|key| key.sealed.0.len() > WRAP_MAX_BYTES)
+    {
         return Err(GatewayError::field("keys", "a sealed key is too long"));
     }
     let body = serde_json::to_vec(&application).map_err(|_| GatewayError::Stored("application"))?;
-    app.vault.put_application(subject, application.credential_hash, &body, unix_secs()).await?;
+    app.vault
+        .put_application(subject, application.credential_hash, &body, unix_secs())
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -308,13 +367,19 @@ pub(crate) async fn application(
     if !caller.is_admin() {
         caller.must_be(subject)?;
     }
-    let facts = app.chain.subject(subject).await?.ok_or_else(|| GatewayError::not_found("subject"))?;
+    let facts = app
+        .chain
+        .subject(subject)
+        .await?
+        .ok_or_else(|| GatewayError::not_found("subject"))?;
     let stored = app.vault.application(subject).await?;
     let stored = stored.filter(|stored| {
         caller.subject == subject || stored.credential_hash == facts.credential_hash
     });
     let stored = stored.ok_or_else(|| GatewayError::not_found("application"))?;
-    serde_json::from_slice(&stored.body).map(Json).map_err(|_| GatewayError::Stored("application"))
+    serde_json::from_slice(&stored.body)
+        .map(Json)
+        .map_err(|_| GatewayError::Stored("application"))
 }
 
 #[utoipa::path(
@@ -331,9 +396,14 @@ pub(crate) async fn put_keyset(
 ) -> Result<StatusCode, GatewayError> {
     caller.must_be(subject)?;
     if copy.keyset.0.is_empty() || copy.keyset.0.len() > KEYSET_MAX_BYTES {
-        return Err(GatewayError::field("keyset", "it is empty or over its limit"));
+        return Err(GatewayError::field(
+            "keyset",
+            "it is empty or over its limit",
+        ));
     }
-    app.vault.put_keyset(subject, &copy.keyset.0, unix_secs()).await?;
+    app.vault
+        .put_keyset(subject, &copy.keyset.0, unix_secs())
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -349,8 +419,14 @@ pub(crate) async fn keyset(
     Id(subject): Id<SubjectId>,
 ) -> Result<Json<VaultCopy>, GatewayError> {
     caller.must_be(subject)?;
-    let keyset = app.vault.keyset(subject).await?.ok_or_else(|| GatewayError::not_found("keyset"))?;
-    Ok(Json(VaultCopy { keyset: keyset.into() }))
+    let keyset = app
+        .vault
+        .keyset(subject)
+        .await?
+        .ok_or_else(|| GatewayError::not_found("keyset"))?;
+    Ok(Json(VaultCopy {
+        keyset: keyset.into(),
+    }))
 }
 
 #[cfg(test)]
@@ -377,7 +453,10 @@ mod tests {
             ("", "cardio", "", false),
             ("", "", "fr", false),
         ] {
-            assert_eq!(fits(&query(text, speciality, language), Some(profile)), expected);
+            assert_eq!(
+                fits(&query(text, speciality, language), Some(profile)),
+                expected
+            );
         }
         assert!(fits(&query("", "", ""), None));
         assert!(!fits(&query("zoe", "", ""), None));

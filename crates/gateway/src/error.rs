@@ -174,7 +174,7 @@ impl GatewayError {
             E::Denied(_) => ErrorCode::Denied,
             E::RecordNotGranted(_) | E::LaneNotGranted(_) | E::GrantEnded | E::NothingGranted => {
                 ErrorCode::NotGranted
-            },
+            }
             E::NotApproved(_) => ErrorCode::NotApproved,
             E::WrongOrigin => ErrorCode::WrongOrigin,
             E::NotFound(_) => ErrorCode::NotFound,
@@ -210,7 +210,12 @@ impl GatewayError {
         } else {
             self.to_string()
         };
-        let mut body = ErrorBody { code, message, field: None, revert: None };
+        let mut body = ErrorBody {
+            code,
+            message,
+            field: None,
+            revert: None,
+        };
         if let GatewayError::Field { field, .. } = self {
             body.field = Some(field.clone().into_owned());
         }
@@ -225,7 +230,10 @@ impl GatewayError {
         field: impl Into<Cow<'static, str>>,
         reason: impl Into<Cow<'static, str>>,
     ) -> Self {
-        GatewayError::Field { field: field.into(), reason: reason.into() }
+        GatewayError::Field {
+            field: field.into(),
+            reason: reason.into(),
+        }
     }
 
     /// Nothing there, or not for the caller.
@@ -257,7 +265,9 @@ impl GatewayError {
 impl From<VaultError> for GatewayError {
     fn from(error: VaultError) -> Self {
         match error {
-            VaultError::Erased(_) => GatewayError::Denied("this subject was erased: nothing is kept for it"),
+            VaultError::Erased(_) => {
+                GatewayError::Denied("this subject was erased: nothing is kept for it")
+            }
             VaultError::TooLarge { what, limit } => GatewayError::TooLarge { what, limit },
             VaultError::Full { what, limit } => {
                 GatewayError::Conflict(format!("{what} is full: at most {limit}").into())
@@ -289,9 +299,10 @@ impl From<IpfsError> for GatewayError {
     fn from(error: IpfsError) -> Self {
         match error {
             IpfsError::Missing { .. } => GatewayError::NotFound("blob".into()),
-            IpfsError::TooLarge { limit_bytes } => {
-                GatewayError::TooLarge { what: "the blob", limit: limit_bytes }
-            }
+            IpfsError::TooLarge { limit_bytes } => GatewayError::TooLarge {
+                what: "the blob",
+                limit: limit_bytes,
+            },
             IpfsError::Stopped => GatewayError::Unavailable("the content store is stopping"),
             error @ (IpfsError::Block(_)
             | IpfsError::TooMany { .. }
@@ -320,12 +331,17 @@ pub(crate) struct Fault(pub(crate) Arc<GatewayError>);
 impl IntoResponse for GatewayError {
     fn into_response(self) -> Response {
         let body = self.body();
-        let status = StatusCode::from_u16(body.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status =
+            StatusCode::from_u16(body.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(body)).into_response();
         if let GatewayError::TooManyRequests { retry_after_secs } = &self {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_secs));
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_secs));
         } else if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(1));
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(1));
         }
         response.extensions_mut().insert(Fault(Arc::new(self)));
         response
@@ -343,7 +359,10 @@ mod tests {
         let texts: HashSet<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
         assert_eq!(texts.len(), ErrorCode::ALL.len());
         for code in ErrorCode::ALL {
-            assert!(StatusCode::from_u16(code.status()).unwrap().as_u16() >= 400, "{code:?}");
+            assert!(
+                StatusCode::from_u16(code.status()).unwrap().as_u16() >= 400,
+                "{code:?}"
+            );
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }
     }
@@ -365,10 +384,18 @@ mod tests {
             E::not_found("x"),
             E::MethodNotAllowed,
             E::conflict("c"),
-            E::Reverted { message: String::new(), revert: None },
-            E::TooLarge { what: "w", limit: 1 },
+            E::Reverted {
+                message: String::new(),
+                revert: None,
+            },
+            E::TooLarge {
+                what: "w",
+                limit: 1,
+            },
             E::UnsupportedMediaType("m"),
-            E::TooManyRequests { retry_after_secs: 1 },
+            E::TooManyRequests {
+                retry_after_secs: 1,
+            },
             E::Random,
             E::Lagging,
             E::Unavailable("u"),

@@ -32,15 +32,24 @@ impl<S: Send + Sync, T: DeserializeOwned, const LIMIT: usize> FromRequest<S> for
 
 /// Whether the body is announced as this media type, whatever its parameters.
 pub(crate) fn is_type(headers: &HeaderMap, media_type: &str) -> bool {
-    let text = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let text = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
     text.is_some_and(|text| {
-        text.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(media_type)
+        text.split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .eq_ignore_ascii_case(media_type)
     })
 }
 
 /// A whole body of at most `limit` bytes.
 async fn read(body: Body, limit: usize) -> Result<Vec<u8>, GatewayError> {
-    let too_large = || GatewayError::TooLarge { what: "the body, in bytes,", limit: limit as u64 };
+    let too_large = || GatewayError::TooLarge {
+        what: "the body, in bytes,",
+        limit: limit as u64,
+    };
     let announced = body.size_hint().lower();
     if announced > limit as u64 {
         return Err(too_large());
@@ -70,7 +79,9 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, GatewayError
             GatewayError::Body(reason)
         }
     })?;
-    reader.end().map_err(|_| GatewayError::Body("something follows the JSON".to_owned()))?;
+    reader
+        .end()
+        .map_err(|_| GatewayError::Body("something follows the JSON".to_owned()))?;
     Ok(value)
 }
 
@@ -82,7 +93,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, GatewayError> {
         let query = Query::<T>::try_from_uri(&parts.uri).map_err(|rejection| {
-            let reason: String = rejection.body_text().chars().take(MAX_REASON_CHARS).collect();
+            let reason: String = rejection
+                .body_text()
+                .chars()
+                .take(MAX_REASON_CHARS)
+                .collect();
             GatewayError::field("query", reason)
         })?;
         Ok(Asked(query.0))
@@ -116,7 +131,9 @@ impl<S: Send + Sync, T: Named> FromRequestParts<S> for Id<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, GatewayError> {
         let wrong = || GatewayError::field(T::FIELD, "it must be 0x and hex digits of its length");
-        let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| wrong())?;
+        let Path(text) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| wrong())?;
         if !text.starts_with("0x") {
             return Err(wrong());
         }
@@ -132,29 +149,55 @@ mod tests {
 
     #[test]
     fn a_wrong_field_is_named_by_its_path() {
-        let error = parse::<Stage>(br#"{"rows":[{"record":7}],"deadline":1}"#).err().unwrap();
+        let error = parse::<Stage>(br#"{"rows":[{"record":7}],"deadline":1}"#)
+            .err()
+            .unwrap();
         let body = error.body();
         assert_eq!(body.code, ErrorCode::InvalidField);
         assert_eq!(body.field.as_deref(), Some("rows[0].record"));
-        for bad in [&b"{"[..], b"", b"[]", br#"{"rows":[],"deadline":1} x"#, b"\xff"] {
-            assert_eq!(parse::<Stage>(bad).err().unwrap().code(), ErrorCode::InvalidBody);
+        for bad in [
+            &b"{"[..],
+            b"",
+            b"[]",
+            br#"{"rows":[],"deadline":1} x"#,
+            b"\xff",
+        ] {
+            assert_eq!(
+                parse::<Stage>(bad).err().unwrap().code(),
+                ErrorCode::InvalidBody
+            );
         }
-        assert!(parse::<Stage>(br#"{"rows":[],"deadline":1}"#).unwrap().rows.is_empty());
+        assert!(
+            parse::<Stage>(br#"{"rows":[],"deadline":1}"#)
+                .unwrap()
+                .rows
+                .is_empty()
+        );
     }
 
     #[tokio::test]
     async fn a_body_over_its_limit_is_refused_and_the_limit_told() {
         let json = || Request::post("/").header("content-type", "application/json; charset=utf-8");
         let request = json().body(Body::from(vec![b' '; 65])).unwrap();
-        let refused = Input::<Stage, 64>::from_request(request, &()).await.err().unwrap();
+        let refused = Input::<Stage, 64>::from_request(request, &())
+            .await
+            .err()
+            .unwrap();
         assert_eq!(refused.code(), ErrorCode::TooLarge);
         assert!(refused.to_string().contains("64"));
-        let pieces = futures::stream::iter([Ok::<_, std::io::Error>(vec![b' '; 40]), Ok(vec![b' '; 40])]);
+        let pieces =
+            futures::stream::iter([Ok::<_, std::io::Error>(vec![b' '; 40]), Ok(vec![b' '; 40])]);
         let request = json().body(Body::from_stream(pieces)).unwrap();
-        let refused = Input::<Stage, 64>::from_request(request, &()).await.err().unwrap();
+        let refused = Input::<Stage, 64>::from_request(request, &())
+            .await
+            .err()
+            .unwrap();
         assert_eq!(refused.code(), ErrorCode::TooLarge);
         let request = Request::post("/").body(Body::from("{}")).unwrap();
-        let refused = Input::<Stage>::from_request(request, &()).await.err().unwrap();
+        let refused = Input::<Stage>::from_request(request, &())
+            .await
+            .err()
+            .unwrap();
         assert_eq!(refused.code(), ErrorCode::UnsupportedMediaType);
     }
 }

@@ -40,7 +40,11 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn new(followed: watch::Receiver<u64>, newest: watch::Receiver<u64>) -> Self {
-        Self { followed, newest, behind_since: Mutex::new(None) }
+        Self {
+            followed,
+            newest,
+            behind_since: Mutex::new(None),
+        }
     }
 
     /// The newest block that the index has followed.
@@ -49,7 +53,11 @@ impl Progress {
     }
 
     /// Waits until the block has been followed.
-    pub(crate) async fn wait_for(&self, block: u64, patience: Duration) -> Result<(), GatewayError> {
+    pub(crate) async fn wait_for(
+        &self,
+        block: u64,
+        patience: Duration,
+    ) -> Result<(), GatewayError> {
         let mut followed = self.followed.clone();
         match tokio::time::timeout(patience, followed.wait_for(|at| *at >= block)).await {
             Ok(Ok(_)) => Ok(()),
@@ -70,7 +78,9 @@ impl Progress {
 
     /// Refuses while the index lags: what it lists may lack what was revoked or written since.
     pub(crate) fn must_be_current(&self) -> Result<(), GatewayError> {
-        if self.lag() > Duration::from_secs(MAX_INDEX_LAG_SECS) || self.newest.has_changed().is_err() {
+        if self.lag() > Duration::from_secs(MAX_INDEX_LAG_SECS)
+            || self.newest.has_changed().is_err()
+        {
             return Err(GatewayError::Lagging);
         }
         Ok(())
@@ -108,7 +118,10 @@ impl Follower {
             match self.step(&mut state, head).await {
                 Ok(()) => retry = RETRY_MIN,
                 Err(error) => {
-                    tracing::error!(cause = error.causes(), "following the chain failed; trying again");
+                    tracing::error!(
+                        cause = error.causes(),
+                        "following the chain failed; trying again"
+                    );
                     state = None;
                     tokio::select! {
                         () = self.stop.cancelled() => break,
@@ -127,7 +140,10 @@ impl Follower {
         if let Some(state) = &mut state
             && let Err(error) = self.acknowledge(state).await
         {
-            tracing::error!(cause = error.causes(), "acknowledging changes failed; they are told again at the next start");
+            tracing::error!(
+                cause = error.causes(),
+                "acknowledging changes failed; they are told again at the next start"
+            );
         }
     }
 
@@ -153,7 +169,11 @@ impl Follower {
             self.tell(&changes).await?;
             state.untold = false;
             if let Some(block) = blocks.last() {
-                state.cursor = Cursor { number: block.number, hash: block.hash, time: block.time };
+                state.cursor = Cursor {
+                    number: block.number,
+                    hash: block.hash,
+                    time: block.time,
+                };
             }
             self.followed.send_replace(state.cursor.number);
         }
@@ -219,13 +239,21 @@ mod tests {
         assert_eq!(progress.lag(), Duration::ZERO);
         newest.send_replace(5);
         progress.lag();
-        let long_ago = Instant::now().checked_sub(Duration::from_secs(MAX_INDEX_LAG_SECS + 1)).unwrap();
+        let long_ago = Instant::now()
+            .checked_sub(Duration::from_secs(MAX_INDEX_LAG_SECS + 1))
+            .unwrap();
         progress.must_be_current().unwrap();
         *progress.behind_since.lock() = Some(long_ago);
-        assert!(matches!(progress.must_be_current(), Err(GatewayError::Lagging)));
+        assert!(matches!(
+            progress.must_be_current(),
+            Err(GatewayError::Lagging)
+        ));
         followed.send_replace(5);
         progress.must_be_current().unwrap();
         drop(newest);
-        assert!(matches!(progress.must_be_current(), Err(GatewayError::Lagging)), "the chain went away");
+        assert!(
+            matches!(progress.must_be_current(), Err(GatewayError::Lagging)),
+            "the chain went away"
+        );
     }
 }

@@ -47,7 +47,9 @@ impl Caller {
         if self.is_admin() {
             Ok(())
         } else {
-            Err(GatewayError::Denied("only approved administrators may do this"))
+            Err(GatewayError::Denied(
+                "only approved administrators may do this",
+            ))
         }
     }
 }
@@ -68,7 +70,9 @@ impl FromRequestParts<Shared> for MaybeCaller {
     type Rejection = GatewayError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, GatewayError> {
-        let Some(token) = token_of(&parts.headers) else { return Ok(MaybeCaller(None)) };
+        let Some(token) = token_of(&parts.headers) else {
+            return Ok(MaybeCaller(None));
+        };
         app.caller(token).await.map(MaybeCaller)
     }
 }
@@ -76,10 +80,14 @@ impl FromRequestParts<Shared> for MaybeCaller {
 impl App {
     /// The caller behind a token, while session and key hold.
     pub(crate) async fn caller(&self, token: &str) -> Result<Option<Caller>, GatewayError> {
-        let Some(session) = self.vault.session(token, unix_secs()).await? else { return Ok(None) };
+        let Some(session) = self.vault.session(token, unix_secs()).await? else {
+            return Ok(None);
+        };
         let actor = self.chain.actor(session.address).await?;
         let Some(actor) = actor.filter(|actor| actor.subject == session.subject) else {
-            self.vault.end_sessions_of(session.subject, session.address).await?;
+            self.vault
+                .end_sessions_of(session.subject, session.address)
+                .await?;
             return Ok(None);
         };
         self.rates.subject.take(actor.subject)?;
@@ -98,7 +106,9 @@ pub(crate) fn token_of(headers: &HeaderMap) -> Option<&str> {
     let mut found = None;
     for line in headers.get_all(header::COOKIE) {
         for pair in line.to_str().ok()?.split(';') {
-            let Some((name, value)) = pair.trim().split_once('=') else { continue };
+            let Some((name, value)) = pair.trim().split_once('=') else {
+                continue;
+            };
             if name == COOKIE && found.replace(value).is_some() {
                 return None;
             }
@@ -131,7 +141,9 @@ mod tests {
             vec!["theme=dark"],
             vec![good.as_str(), other.as_str()],
             vec!["carechain_session=short"],
-            vec!["xcarechain_session=abababababababababababababababababababababababababababababababab"],
+            vec![
+                "xcarechain_session=abababababababababababababababababababababababababababababababab",
+            ],
         ] {
             assert_eq!(token_of(&cookies(&bad)), None, "{bad:?}");
         }

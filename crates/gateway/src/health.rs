@@ -18,8 +18,9 @@ use crate::state::{App, Shared};
 /// How long an engine may take to say that it works.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Bounds of the buckets of request times, in seconds.
-const SECONDS: [f64; 13] =
-    [0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 30.0];
+const SECONDS: [f64; 13] = [
+    0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 30.0,
+];
 /// A setting that the vault is asked for; it needs not be there.
 const PROBE_SETTING: &str = "probe";
 
@@ -58,8 +59,21 @@ pub(crate) async fn ready(State(app): State<Shared>) -> (StatusCode, Json<Readin
     let index = index && app.progress.lag() <= Duration::from_secs(MAX_INDEX_LAG_SECS);
     let store = !app.store.stats().failed;
     let ready = chain && index && vault && store;
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Readiness { ready, chain, index, vault, store }))
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (
+        status,
+        Json(Readiness {
+            ready,
+            chain,
+            index,
+            vault,
+            store,
+        }),
+    )
 }
 
 async fn works<T>(probe: impl Future<Output = Result<T, GatewayError>>) -> bool {
@@ -81,7 +95,10 @@ pub(crate) async fn metrics(
     if !peer.ip().is_loopback() {
         return Err(GatewayError::Denied("figures are for this machine alone"));
     }
-    let handle = app.metrics.as_ref().ok_or(GatewayError::Unavailable("figures are collected elsewhere"))?;
+    let handle = app
+        .metrics
+        .as_ref()
+        .ok_or(GatewayError::Unavailable("figures are collected elsewhere"))?;
     gauges(&app);
     let mut response = handle.render().into_response();
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");

@@ -33,9 +33,9 @@ mod session;
 mod siwe;
 mod start;
 mod state;
+mod sweep;
 #[cfg(test)]
 mod testing;
-mod sweep;
 mod voucher;
 
 pub use config::{Engines, GatewayConfig};

@@ -37,13 +37,18 @@ pub(crate) async fn post_mail(
     Input(mail): Input<PostMail>,
 ) -> Result<StatusCode, GatewayError> {
     if caller.status != Status::Approved {
-        return Err(GatewayError::NotApproved("only approved subjects send mail"));
+        return Err(GatewayError::NotApproved(
+            "only approved subjects send mail",
+        ));
     }
     if mail.sealed.0.is_empty() {
         return Err(GatewayError::field("sealed", "it is empty"));
     }
     if mail.sealed.0.len() > MAX_MAIL_BYTES {
-        return Err(GatewayError::TooLarge { what: "sealed, in bytes,", limit: MAX_MAIL_BYTES as u64 });
+        return Err(GatewayError::TooLarge {
+            what: "sealed, in bytes,",
+            limit: MAX_MAIL_BYTES as u64,
+        });
     }
     app.rates.mail.take(caller.subject)?;
     if app.chain.subject(recipient).await?.is_none() {
@@ -89,7 +94,9 @@ pub(crate) async fn mail(
         at: item.at,
         sealed: item.sealed.into(),
     });
-    Ok(Json(MailPage { items: items.collect() }))
+    Ok(Json(MailPage {
+        items: items.collect(),
+    }))
 }
 
 #[utoipa::path(
@@ -106,11 +113,18 @@ pub(crate) async fn delete_mail(
     caller: Caller,
     Path((subject, id)): Path<(String, String)>,
 ) -> Result<StatusCode, GatewayError> {
-    let subject: SubjectId =
-        subject.parse().map_err(|_| GatewayError::field("subject", "it must be 0x and 64 hex digits"))?;
-    let id: u64 = id.parse().map_err(|_| GatewayError::field("id", "it must be a number"))?;
+    let subject: SubjectId = subject
+        .parse()
+        .map_err(|_| GatewayError::field("subject", "it must be 0x and 64 hex digits"))?;
+    let id: u64 = id
+        .parse()
+        .map_err(|_| GatewayError::field("id", "it must be a number"))?;
     caller.must_be(subject)?;
-    if app.vault.delete_mail(subject, id.min(i64::MAX as u64)).await? {
+    if app
+        .vault
+        .delete_mail(subject, id.min(i64::MAX as u64))
+        .await?
+    {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(GatewayError::not_found("message"))

@@ -1,8 +1,8 @@
 //! Notifications: kept in the vault until read, rung through to open streams at once. Ids alone, nothing medical.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -73,12 +73,21 @@ impl Hub {
         if bells.values().map(|bell| bell.listeners).sum::<usize>() >= MAX_STREAMS {
             return Err(GatewayError::Unavailable("too many streams are open"));
         }
-        let bell = bells.entry(subject).or_insert_with(|| Bell { ring: watch::channel(()).0, listeners: 0 });
+        let bell = bells.entry(subject).or_insert_with(|| Bell {
+            ring: watch::channel(()).0,
+            listeners: 0,
+        });
         if bell.listeners >= MAX_STREAMS_PER_SUBJECT {
-            return Err(GatewayError::TooManyRequests { retry_after_secs: HEARTBEAT.as_secs() });
+            return Err(GatewayError::TooManyRequests {
+                retry_after_secs: HEARTBEAT.as_secs(),
+            });
         }
         bell.listeners += 1;
-        Ok(Listening { hub: self.clone(), subject, rung: bell.ring.subscribe() })
+        Ok(Listening {
+            hub: self.clone(),
+            subject,
+            rung: bell.ring.subscribe(),
+        })
     }
 
     /// Whether a release by `reader` is to be told: not so soon after the last that was.
@@ -157,8 +166,13 @@ pub(crate) async fn notifications(
     caller: Caller,
     Asked(page): Asked<After>,
 ) -> Result<Json<NotificationsPage>, GatewayError> {
-    let rows = app.vault.notifications_after(caller.subject, page.after, MAX_PAGE).await?;
-    Ok(Json(NotificationsPage { rows: rows.into_iter().map(shown).collect() }))
+    let rows = app
+        .vault
+        .notifications_after(caller.subject, page.after, MAX_PAGE)
+        .await?;
+    Ok(Json(NotificationsPage {
+        rows: rows.into_iter().map(shown).collect(),
+    }))
 }
 
 #[utoipa::path(
@@ -172,7 +186,9 @@ pub(crate) async fn notifications_read(
     Input(read): Input<NotificationsRead>,
 ) -> Result<StatusCode, GatewayError> {
     let up_to = read.up_to.min(i64::MAX as u64);
-    app.vault.mark_read(caller.subject, up_to, unix_secs()).await?;
+    app.vault
+        .mark_read(caller.subject, up_to, unix_secs())
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -199,13 +215,25 @@ pub(crate) async fn stream(
             .and_then(|text| text.parse().ok())
             .ok_or_else(|| GatewayError::field(LAST_EVENT_ID, "it must be a number"))?,
     };
-    let token = token_of(&headers).ok_or(GatewayError::SignInRequired)?.to_owned();
+    let token = token_of(&headers)
+        .ok_or(GatewayError::SignInRequired)?
+        .to_owned();
     let listening = app.hub.listen(caller.subject)?;
-    let state = Streaming { app, caller, token, listening, last, queue: VecDeque::new() };
+    let state = Streaming {
+        app,
+        caller,
+        token,
+        listening,
+        last,
+        queue: VecDeque::new(),
+    };
     let events = futures::stream::unfold(state, |mut state| async move {
         let notification = state.next().await?;
         // A notification is plain data: it cannot fail to be written.
-        let event = Event::default().id(notification.id.to_string()).json_data(&notification).ok()?;
+        let event = Event::default()
+            .id(notification.id.to_string())
+            .json_data(&notification)
+            .ok()?;
         Some((Ok(event), state))
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
@@ -229,7 +257,12 @@ impl Streaming {
                 return Some(shown(row));
             }
             self.listening.rung.borrow_and_update();
-            match self.app.vault.notifications_after(self.caller.subject, self.last, STREAM_BATCH).await {
+            match self
+                .app
+                .vault
+                .notifications_after(self.caller.subject, self.last, STREAM_BATCH)
+                .await
+            {
                 Ok(rows) => self.queue.extend(rows),
                 Err(error) => {
                     let error = GatewayError::from(error);
@@ -282,8 +315,13 @@ mod tests {
     fn streams_of_one_subject_are_bounded_and_given_back() {
         let hub = Hub::default();
         let subject = SubjectId::default();
-        let mut open: Vec<_> = (0..MAX_STREAMS_PER_SUBJECT).map(|_| hub.listen(subject).unwrap()).collect();
-        assert!(matches!(hub.listen(subject), Err(GatewayError::TooManyRequests { .. })));
+        let mut open: Vec<_> = (0..MAX_STREAMS_PER_SUBJECT)
+            .map(|_| hub.listen(subject).unwrap())
+            .collect();
+        assert!(matches!(
+            hub.listen(subject),
+            Err(GatewayError::TooManyRequests { .. })
+        ));
         hub.ring(subject);
         assert!(open[0].rung.has_changed().unwrap());
         open.pop();

@@ -5,6 +5,7 @@
 
 use std::any::Any;
 use std::net::SocketAddr;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use carechain_api::ErrorCode;
 
 use crate::GatewayError;
+use crate::clock::unix_secs;
 use crate::error::Fault;
 use crate::state::{Settings, Shared};
 
@@ -31,6 +33,16 @@ const NO_ROUTE: &str = "none";
 
 static REQUESTS: AtomicU64 = AtomicU64::new(1);
 
+/// A name for a request: when this process began to serve, so that a log over restarts is unambiguous, and a number.
+fn request_id() -> String {
+    static BEGUN: LazyLock<u64> = LazyLock::new(unix_secs);
+    format!(
+        "{:x}-{:x}",
+        *BEGUN,
+        REQUESTS.fetch_add(1, Ordering::Relaxed)
+    )
+}
+
 /// The outermost layer.
 pub(crate) async fn observe(
     State(app): State<Shared>,
@@ -38,7 +50,7 @@ pub(crate) async fn observe(
     request: Request,
     next: Next,
 ) -> Response {
-    let id = format!("{:016x}", REQUESTS.fetch_add(1, Ordering::Relaxed));
+    let id = request_id();
     let begun = Instant::now();
     let method = request.method().clone();
     let route = request
@@ -46,7 +58,11 @@ pub(crate) async fn observe(
         .get::<MatchedPath>()
         .map_or_else(|| NO_ROUTE.to_owned(), |path| path.as_str().to_owned());
 
-    let patience = if route == UPLOAD_ROUTE { UPLOAD_TIMEOUT } else { REQUEST_TIMEOUT };
+    let patience = if route == UPLOAD_ROUTE {
+        UPLOAD_TIMEOUT
+    } else {
+        REQUEST_TIMEOUT
+    };
     let mut response = match admitted(&app, &peer, &method, request.headers()) {
         Err(error) => error.into_response(),
         Ok(_permit) => match tokio::time::timeout(patience, next.run(request)).await {
@@ -76,12 +92,20 @@ fn admitted(
 }
 
 /// A page of another origin may not change anything here. Programs send no `Origin`.
-fn check_origin(settings: &Settings, method: &Method, headers: &HeaderMap) -> Result<(), GatewayError> {
+fn check_origin(
+    settings: &Settings,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<(), GatewayError> {
     if method.is_safe() {
         return Ok(());
     }
     let ours = settings.origin.as_str().as_bytes();
-    if headers.get_all(header::ORIGIN).iter().any(|origin| origin.as_bytes() != ours) {
+    if headers
+        .get_all(header::ORIGIN)
+        .iter()
+        .any(|origin| origin.as_bytes() != ours)
+    {
         return Err(GatewayError::WrongOrigin);
     }
     Ok(())
@@ -90,18 +114,34 @@ fn check_origin(settings: &Settings, method: &Method, headers: &HeaderMap) -> Re
 /// Headers of every answer: nothing here is a page to be framed, sniffed, or loaded by another origin.
 fn secure(settings: &Settings, headers: &mut HeaderMap) {
     let fixed = [
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+        ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_FRAME_OPTIONS, "DENY"),
-        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-        (HeaderName::from_static("permissions-policy"), "interest-cohort=()"),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+        (
+            HeaderName::from_static("permissions-policy"),
+            "interest-cohort=()",
+        ),
     ];
     for (name, value) in fixed {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     }
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     if settings.origin.is_secure() {
         let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
@@ -160,7 +200,10 @@ mod tests {
                 &["http://localhost:8080/"],
                 &["http://localhost:8080", "http://evil.example"],
             ] {
-                assert!(check_origin(&settings, &method, &with(bad)).is_err(), "{bad:?}");
+                assert!(
+                    check_origin(&settings, &method, &with(bad)).is_err(),
+                    "{bad:?}"
+                );
             }
         }
         check_origin(&settings, &Method::GET, &with(&["http://evil.example"])).unwrap();
@@ -177,6 +220,9 @@ mod tests {
         assert_eq!(headers["cache-control"], "no-store");
         let policy = headers["content-security-policy"].to_str().unwrap();
         assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
-        assert!(!headers.contains_key("strict-transport-security"), "there is no TLS to insist on");
+        assert!(
+            !headers.contains_key("strict-transport-security"),
+            "there is no TLS to insist on"
+        );
     }
 }

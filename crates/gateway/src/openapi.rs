@@ -11,7 +11,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::state::Shared;
-use crate::{blobs, chain, consent, directory, health, mail, notices, records, release, session, voucher};
+use crate::{
+    blobs, chain, consent, directory, health, mail, notices, records, release, session, voucher,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -20,7 +22,7 @@ use crate::{blobs, chain, consent, directory, health, mail, notices, records, re
         description = "Ciphertext, wrapped keys and consent between people's devices. See docs/gateway.md for who may call what, and docs/records.md for the bytes.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    components(schemas(carechain_api::ReleaseHeader, carechain_api::ReleaseItem)),
+    components(schemas(carechain_api::ReleaseHeader, carechain_api::ReleaseItem))
 )]
 struct Document;
 
@@ -31,7 +33,11 @@ fn addresses() -> OpenApiRouter<Shared> {
         .routes(routes!(voucher::claim))
         .routes(routes!(voucher::invitation))
         .routes(routes!(session::sign_in_nonce))
-        .routes(routes!(session::session, session::sign_in, session::sign_out))
+        .routes(routes!(
+            session::session,
+            session::sign_in,
+            session::sign_out
+        ))
         .routes(routes!(chain::head))
         .routes(routes!(chain::proof))
         .routes(routes!(chain::nonce))
@@ -68,18 +74,26 @@ fn addresses() -> OpenApiRouter<Shared> {
 /// The router without its layers.
 pub(crate) fn router() -> Router<Shared> {
     let (router, _) = addresses().split_for_parts();
-    router.route("/", get(health::page)).route("/openapi.json", get(openapi))
+    router
+        .route("/", get(health::page))
+        .route("/openapi.json", get(openapi))
 }
 
 /// The OpenAPI document as JSON text.
 pub fn document() -> String {
     let (_, document) = addresses().split_for_parts();
-    let mut text = document.to_pretty_json().expect("a document of plain data can be written as JSON");
+    let mut text = document
+        .to_pretty_json()
+        .expect("a document of plain data can be written as JSON");
     text.push('\n');
     text
 }
 
 async fn openapi() -> Response {
     static DOCUMENT: std::sync::LazyLock<String> = std::sync::LazyLock::new(document);
-    ([(axum::http::header::CONTENT_TYPE, "application/json")], DOCUMENT.as_str()).into_response()
+    (
+        [(axum::http::header::CONTENT_TYPE, "application/json")],
+        DOCUMENT.as_str(),
+    )
+        .into_response()
 }

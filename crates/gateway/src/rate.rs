@@ -25,21 +25,45 @@ struct Pace {
 }
 
 /// All requests of one address.
-const REQUESTS: Pace = Pace { burst: 50_000.0, per_sec: 20_000.0 };
+const REQUESTS: Pace = Pace {
+    burst: 50_000.0,
+    per_sec: 20_000.0,
+};
 /// All requests of one signed-in subject.
-const SUBJECT: Pace = Pace { burst: 20_000.0, per_sec: 5_000.0 };
+const SUBJECT: Pace = Pace {
+    burst: 20_000.0,
+    per_sec: 5_000.0,
+};
 /// Proofs asked for by one address: each walks tries.
-const PROOFS: Pace = Pace { burst: 10_000.0, per_sec: 2_000.0 };
+const PROOFS: Pace = Pace {
+    burst: 10_000.0,
+    per_sec: 2_000.0,
+};
 /// Vouchers and invitation codes tried by one address.
-const VOUCHERS: Pace = Pace { burst: 400.0, per_sec: 20.0 };
+const VOUCHERS: Pace = Pace {
+    burst: 400.0,
+    per_sec: 20.0,
+};
 /// Claims, by anybody: the code has 128 bits, this stops the noise.
-const CLAIMS: Pace = Pace { burst: 10.0, per_sec: 0.1 };
+const CLAIMS: Pace = Pace {
+    burst: 10.0,
+    per_sec: 0.1,
+};
 /// Sign-ins of one address: each recovers a signature and writes a row.
-const SIGN_INS: Pace = Pace { burst: 1_000.0, per_sec: 100.0 };
+const SIGN_INS: Pace = Pace {
+    burst: 1_000.0,
+    per_sec: 100.0,
+};
 /// Documents staged by one address without a session.
-const DOCUMENTS: Pace = Pace { burst: 1_000.0, per_sec: 50.0 };
+const DOCUMENTS: Pace = Pace {
+    burst: 1_000.0,
+    per_sec: 50.0,
+};
 /// Mail sent by one subject.
-const MAIL: Pace = Pace { burst: 200.0, per_sec: 2.0 };
+const MAIL: Pace = Pace {
+    burst: 200.0,
+    per_sec: 2.0,
+};
 
 struct Bucket {
     tokens: f64,
@@ -54,7 +78,10 @@ pub(crate) struct Buckets<K> {
 
 impl<K: Eq + Hash> Buckets<K> {
     fn new(pace: Pace) -> Self {
-        Self { pace, held: Mutex::new(HashMap::new()) }
+        Self {
+            pace,
+            held: Mutex::new(HashMap::new()),
+        }
     }
 
     /// Takes one token of `key`, or says when to come back.
@@ -71,12 +98,17 @@ impl<K: Eq + Hash> Buckets<K> {
                 return Err(GatewayError::Unavailable("too many callers at once"));
             }
         }
-        let bucket = held.entry(key).or_insert(Bucket { tokens: burst, filled: now });
+        let bucket = held.entry(key).or_insert(Bucket {
+            tokens: burst,
+            filled: now,
+        });
         bucket.tokens = refilled(bucket, self.pace, now);
         bucket.filled = now;
         if bucket.tokens < 1.0 {
             let wait = ((1.0 - bucket.tokens) / per_sec).ceil().max(1.0);
-            return Err(GatewayError::TooManyRequests { retry_after_secs: wait as u64 });
+            return Err(GatewayError::TooManyRequests {
+                retry_after_secs: wait as u64,
+            });
         }
         bucket.tokens -= 1.0;
         Ok(())
@@ -123,32 +155,65 @@ mod tests {
 
     #[test]
     fn a_burst_passes_then_the_pace_holds_and_callers_do_not_share() {
-        let buckets = Buckets::new(Pace { burst: 3.0, per_sec: 0.5 });
+        let buckets = Buckets::new(Pace {
+            burst: 3.0,
+            per_sec: 0.5,
+        });
         let start = Instant::now();
         for _ in 0..3 {
             buckets.take_at("a", start).unwrap();
         }
         let refused = buckets.take_at("a", start).unwrap_err();
-        assert!(matches!(refused, GatewayError::TooManyRequests { retry_after_secs: 2 }));
+        assert!(matches!(
+            refused,
+            GatewayError::TooManyRequests {
+                retry_after_secs: 2
+            }
+        ));
         buckets.take_at("b", start).unwrap();
-        assert!(buckets.take_at("a", start + Duration::from_secs(1)).is_err());
-        buckets.take_at("a", start + Duration::from_secs(2)).unwrap();
-        assert!(buckets.take_at("a", start + Duration::from_secs(2)).is_err());
+        assert!(
+            buckets
+                .take_at("a", start + Duration::from_secs(1))
+                .is_err()
+        );
+        buckets
+            .take_at("a", start + Duration::from_secs(2))
+            .unwrap();
+        assert!(
+            buckets
+                .take_at("a", start + Duration::from_secs(2))
+                .is_err()
+        );
         for _ in 0..3 {
-            buckets.take_at("a", start + Duration::from_secs(100)).unwrap();
+            buckets
+                .take_at("a", start + Duration::from_secs(100))
+                .unwrap();
         }
-        assert!(buckets.take_at("a", start + Duration::from_secs(100)).is_err(), "no more than the burst is saved");
+        assert!(
+            buckets
+                .take_at("a", start + Duration::from_secs(100))
+                .is_err(),
+            "no more than the burst is saved"
+        );
     }
 
     #[test]
     fn those_who_have_not_called_lately_are_forgotten_and_the_rest_kept() {
-        let buckets = Buckets::new(Pace { burst: 2.0, per_sec: 1.0 });
+        let buckets = Buckets::new(Pace {
+            burst: 2.0,
+            per_sec: 1.0,
+        });
         let start = Instant::now();
         for caller in 0..MAX_CALLERS {
             buckets.take_at(caller, start).unwrap();
         }
-        assert!(matches!(buckets.take_at(usize::MAX, start), Err(GatewayError::Unavailable(_))));
-        buckets.take_at(usize::MAX, start + Duration::from_secs(2)).unwrap();
+        assert!(matches!(
+            buckets.take_at(usize::MAX, start),
+            Err(GatewayError::Unavailable(_))
+        ));
+        buckets
+            .take_at(usize::MAX, start + Duration::from_secs(2))
+            .unwrap();
         assert_eq!(buckets.held.lock().len(), 1);
     }
 

@@ -43,7 +43,10 @@ pub(crate) async fn stage(
     let now = unix_secs();
     check_count(stage.rows.len())?;
     if stage.deadline <= now || stage.deadline > now + MAX_DEADLINE_SECS {
-        return Err(GatewayError::field("deadline", "it must lie within the next day"));
+        return Err(GatewayError::field(
+            "deadline",
+            "it must lie within the next day",
+        ));
     }
     let (_, writable) = app.chain.lanes_of(subject, caller.subject, now).await?;
     let mut rows = Vec::with_capacity(stage.rows.len());
@@ -65,7 +68,10 @@ fn check_count(rows: usize) -> Result<(), GatewayError> {
         return Err(GatewayError::field("rows", "name at least one"));
     }
     if rows > MAX_STAGE_ROWS {
-        return Err(GatewayError::TooLarge { what: "rows", limit: MAX_STAGE_ROWS as u64 });
+        return Err(GatewayError::TooLarge {
+            what: "rows",
+            limit: MAX_STAGE_ROWS as u64,
+        });
     }
     Ok(())
 }
@@ -85,13 +91,22 @@ fn checked(
         return Err(("commitment", "it is missing"));
     }
     if record_id(&subject.0, &author.0, &tag(&row.uid.0, &subject.0)) != row.record.0 {
-        return Err(("record", "it is not the record of this subject, author and uid"));
+        return Err((
+            "record",
+            "it is not the record of this subject, author and uid",
+        ));
     }
     let (slot, inbox) = (row.slot.map(|slot| slot.0), row.inbox.map(|inbox| inbox.0));
-    if slot.as_ref().is_some_and(|slot| slot.len() != KEY_SLOT_BYTES) {
+    if slot
+        .as_ref()
+        .is_some_and(|slot| slot.len() != KEY_SLOT_BYTES)
+    {
         return Err(("slot", "a key slot has 64 bytes"));
     }
-    if inbox.as_ref().is_some_and(|inbox| inbox.len() != INBOX_SLOT_BYTES) {
+    if inbox
+        .as_ref()
+        .is_some_and(|inbox| inbox.len() != INBOX_SLOT_BYTES)
+    {
         return Err(("inbox", "an inbox slot has 1168 bytes"));
     }
     if author == subject && slot.is_none() {
@@ -101,7 +116,10 @@ fn checked(
         return Err(("inbox", "a record by somebody else needs an inbox slot"));
     }
     if inbox.is_some() && row.inbox_key_version == 0 {
-        return Err(("inbox_key_version", "name the key version that the inbox slot is sealed to"));
+        return Err((
+            "inbox_key_version",
+            "name the key version that the inbox slot is sealed to",
+        ));
     }
     Ok(StageRow {
         record: row.record,
@@ -121,7 +139,9 @@ fn checked(
 
 /// A CID as it is written in one way only.
 pub(crate) fn cid(text: &str) -> Option<Cid> {
-    Cid::try_from(text).ok().filter(|cid| cid.to_string() == text)
+    Cid::try_from(text)
+        .ok()
+        .filter(|cid| cid.to_string() == text)
 }
 
 impl App {
@@ -132,7 +152,8 @@ impl App {
             let wrong = |field: &str, why: &'static str| {
                 GatewayError::field(format!("rows[{place}].{field}"), why)
             };
-            let cid = cid(&row.cid).ok_or_else(|| wrong("cid", "it is no CID as this store writes them"))?;
+            let cid = cid(&row.cid)
+                .ok_or_else(|| wrong("cid", "it is no CID as this store writes them"))?;
             if !self.store.has(&cid) {
                 return Err(wrong("cid", "there is no such blob: upload it first"));
             }
@@ -143,7 +164,10 @@ impl App {
         match self.vault.missing_uploads(caller, &texts).await?.first() {
             None => Ok(()),
             Some(missing) => {
-                let place = texts.iter().position(|text| text == missing).unwrap_or_default();
+                let place = texts
+                    .iter()
+                    .position(|text| text == missing)
+                    .unwrap_or_default();
                 let why = "you have not uploaded this blob, or too long ago: upload it again";
                 Err(GatewayError::field(format!("rows[{place}].cid"), why))
             }
@@ -170,18 +194,29 @@ pub(crate) async fn put_slots(
 ) -> Result<StatusCode, GatewayError> {
     caller.must_be(subject)?;
     check_count(put.rows.len())?;
-    let wanted: Vec<_> = put.rows.iter().map(|row| (row.record, row.version)).collect();
+    let wanted: Vec<_> = put
+        .rows
+        .iter()
+        .map(|row| (row.record, row.version))
+        .collect();
     let anchors = app.index.anchors_of(subject, &wanted).await?;
     let epochs = app.chain.epochs(subject).await?;
     let mut rows = Vec::with_capacity(put.rows.len());
     for (place, (row, anchor)) in put.rows.into_iter().zip(anchors).enumerate() {
-        let anchor = anchor.ok_or_else(|| GatewayError::not_found(format!("record {}", row.record)))?;
+        let anchor =
+            anchor.ok_or_else(|| GatewayError::not_found(format!("record {}", row.record)))?;
         if row.slot.0.len() != KEY_SLOT_BYTES {
-            return Err(GatewayError::field(format!("rows[{place}].slot"), "a key slot has 64 bytes"));
+            return Err(GatewayError::field(
+                format!("rows[{place}].slot"),
+                "a key slot has 64 bytes",
+            ));
         }
         let present = epochs.of(anchor.lane);
         if row.epoch != present {
-            let why = format!("the epoch of lane {} is {present}: make the slot for it", anchor.lane);
+            let why = format!(
+                "the epoch of lane {} is {present}: make the slot for it",
+                anchor.lane
+            );
             return Err(GatewayError::conflict(why));
         }
         rows.push(SlotRow {
@@ -208,13 +243,19 @@ pub(crate) async fn receipts(
     Asked(page): Asked<After>,
 ) -> Result<Json<ReceiptsPage>, GatewayError> {
     caller.must_be(subject)?;
-    let stored = app.vault.receipts_after(subject, page.after, MAX_PAGE).await?;
+    let stored = app
+        .vault
+        .receipts_after(subject, page.after, MAX_PAGE)
+        .await?;
     let receipts: Result<Vec<_>, _> = stored.into_iter().map(shown).collect();
-    Ok(Json(ReceiptsPage { receipts: receipts? }))
+    Ok(Json(ReceiptsPage {
+        receipts: receipts?,
+    }))
 }
 
 fn shown(row: StoredReceipt) -> Result<Receipt, GatewayError> {
-    let statement = serde_json::from_str(&row.statement).map_err(|_| GatewayError::Stored("statement"))?;
+    let statement =
+        serde_json::from_str(&row.statement).map_err(|_| GatewayError::Stored("statement"))?;
     Ok(Receipt {
         number: row.number,
         statement,
@@ -256,19 +297,84 @@ mod tests {
 
     #[test]
     fn a_row_has_its_own_name_and_the_slots_of_its_author() {
-        let patient = carechain_api::StageRow { inbox: None, inbox_key_version: 0, ..row(id(1)) };
+        let patient = carechain_api::StageRow {
+            inbox: None,
+            inbox_key_version: 0,
+            ..row(id(1))
+        };
         checked(id(1), id(1), patient.clone()).unwrap();
-        let doctor = carechain_api::StageRow { slot: None, ..row(id(2)) };
+        let doctor = carechain_api::StageRow {
+            slot: None,
+            ..row(id(2))
+        };
         checked(id(1), id(2), doctor.clone()).unwrap();
         let field = |author, row| checked(id(1), author, row).unwrap_err().0;
-        assert_eq!(field(id(2), patient.clone()), "record", "another author's record");
-        assert_eq!(field(id(1), carechain_api::StageRow { slot: None, ..patient.clone() }), "slot");
-        assert_eq!(field(id(2), carechain_api::StageRow { inbox: None, ..row(id(2)) }), "inbox");
-        assert_eq!(field(id(2), carechain_api::StageRow { inbox_key_version: 0, ..doctor }), "inbox_key_version");
+        assert_eq!(
+            field(id(2), patient.clone()),
+            "record",
+            "another author's record"
+        );
+        assert_eq!(
+            field(
+                id(1),
+                carechain_api::StageRow {
+                    slot: None,
+                    ..patient.clone()
+                }
+            ),
+            "slot"
+        );
+        assert_eq!(
+            field(
+                id(2),
+                carechain_api::StageRow {
+                    inbox: None,
+                    ..row(id(2))
+                }
+            ),
+            "inbox"
+        );
+        assert_eq!(
+            field(
+                id(2),
+                carechain_api::StageRow {
+                    inbox_key_version: 0,
+                    ..doctor
+                }
+            ),
+            "inbox_key_version"
+        );
         let short = Some(vec![0; 63].into());
-        assert_eq!(field(id(1), carechain_api::StageRow { slot: short, ..patient.clone() }), "slot");
-        assert_eq!(field(id(1), carechain_api::StageRow { version: 0, ..patient.clone() }), "version");
-        assert_eq!(field(id(1), carechain_api::StageRow { commitment: B256::ZERO, ..patient }), "commitment");
+        assert_eq!(
+            field(
+                id(1),
+                carechain_api::StageRow {
+                    slot: short,
+                    ..patient.clone()
+                }
+            ),
+            "slot"
+        );
+        assert_eq!(
+            field(
+                id(1),
+                carechain_api::StageRow {
+                    version: 0,
+                    ..patient.clone()
+                }
+            ),
+            "version"
+        );
+        assert_eq!(
+            field(
+                id(1),
+                carechain_api::StageRow {
+                    commitment: B256::ZERO,
+                    ..patient
+                }
+            ),
+            "commitment"
+        );
     }
 
     #[test]

@@ -50,9 +50,17 @@ pub(crate) async fn release(
     let access = app.access(&request, now).await?;
     let (anchors, block) = app.anchors(&request, access.readable).await?;
     let owner = request.statement.reader == request.statement.subject;
-    let tip = app.leave_receipt(&request, &checked, &anchors, owner, now).await?;
+    let tip = app
+        .leave_receipt(&request, &checked, &anchors, owner, now)
+        .await?;
     if let Some(tip) = tip {
-        app.tell_opened(request.statement.subject, request.statement.reader, tip, now).await?;
+        app.tell_opened(
+            request.statement.subject,
+            request.statement.reader,
+            tip,
+            now,
+        )
+        .await?;
     }
     let header = ReleaseHeader {
         epochs: access.epochs.masked(access.readable),
@@ -61,13 +69,18 @@ pub(crate) async fn release(
         block,
     };
     metrics::counter!("carechain_released_items_total").increment(u64::from(header.items));
-    let rows = app.release_rows(request.statement.subject, &anchors, owner).await?;
+    let rows = app
+        .release_rows(request.statement.subject, &anchors, owner)
+        .await?;
     let answer = Answer::new(app, header, anchors, rows, request.blobs)?;
     let body = answer.into_body().await?;
     drop(permit);
     let mut response = body.into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/octet-stream"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }
@@ -84,16 +97,22 @@ impl App {
         let statement = &request.statement;
         let (live, (readable, _), epochs) = futures::try_join!(
             self.chain.is_device_of(request.device, statement.reader),
-            self.chain.lanes_of(statement.subject, statement.reader, now),
+            self.chain
+                .lanes_of(statement.subject, statement.reader, now),
             self.chain.epochs(statement.subject),
         )?;
         if !live {
-            return Err(GatewayError::Denied("the key that signed is no live device of the reader"));
+            return Err(GatewayError::Denied(
+                "the key that signed is no live device of the reader",
+            ));
         }
         if readable.is_empty() {
             return Err(GatewayError::NothingGranted);
         }
-        let missing = statement.lanes.iter().find(|lane| !readable.contains(*lane));
+        let missing = statement
+            .lanes
+            .iter()
+            .find(|lane| !readable.contains(*lane));
         match missing {
             Some(lane) => Err(GatewayError::LaneNotGranted(lane)),
             None => Ok(Access { readable, epochs }),
@@ -114,8 +133,9 @@ impl App {
         let found = self.index.anchors_of(subject, &request.records).await?;
         let mut anchors = Vec::with_capacity(found.len());
         for (anchor, (record, version)) in found.into_iter().zip(&request.records) {
-            let anchor = anchor
-                .ok_or_else(|| GatewayError::not_found(format!("record {record}, version {version}")))?;
+            let anchor = anchor.ok_or_else(|| {
+                GatewayError::not_found(format!("record {record}, version {version}"))
+            })?;
             if !readable.contains(anchor.lane) {
                 return Err(GatewayError::RecordNotGranted(*record));
             }
@@ -136,7 +156,10 @@ impl App {
             .collect();
         let mut anchors: Vec<AnchorRow> = Vec::new();
         loop {
-            let page = self.index.anchors_after(statement.subject, &from, MAX_PAGE).await?;
+            let page = self
+                .index
+                .anchors_after(statement.subject, &from, MAX_PAGE)
+                .await?;
             let full = page.len() == MAX_PAGE as usize;
             for anchor in &page {
                 if let Some(place) = from.iter_mut().find(|(lane, _)| *lane == anchor.lane) {
@@ -162,16 +185,24 @@ impl App {
     ) -> Result<Option<ReceiptTip>, GatewayError> {
         let statement = &request.statement;
         if owner {
-            if !self.vault.spend_nonce(statement.nonce, statement.expiry).await? {
+            if !self
+                .vault
+                .spend_nonce(statement.nonce, statement.expiry)
+                .await?
+            {
                 return Err(GatewayError::Replayed("the nonce"));
             }
             return Ok(None);
         }
         let receipt = NewReceipt {
             subject: statement.subject,
-            statement: serde_json::to_string(statement).map_err(|_| GatewayError::Stored("statement"))?,
+            statement: serde_json::to_string(statement)
+                .map_err(|_| GatewayError::Stored("statement"))?,
             digest: checked.digest,
-            records: anchors.iter().map(|anchor| (anchor.record, anchor.version)).collect(),
+            records: anchors
+                .iter()
+                .map(|anchor| (anchor.record, anchor.version))
+                .collect(),
             device: request.device,
             signature: request.signature.0.clone(),
             nonce: statement.nonce,

@@ -15,7 +15,9 @@ const MAX_UNKNOWN_BYTES: usize = 68;
 pub(crate) fn describe(data: &[u8]) -> Option<String> {
     let (selector, arguments) = data.split_first_chunk::<SELECTOR_BYTES>()?;
     let Some(signature) = signature_of(*selector) else {
-        return Some(hex::encode_prefixed(&data[..data.len().min(MAX_UNKNOWN_BYTES)]));
+        return Some(hex::encode_prefixed(
+            &data[..data.len().min(MAX_UNKNOWN_BYTES)],
+        ));
     };
     let (name, types) = signature.trim_end_matches(')').split_once('(')?;
     let types: Vec<&str> = types.split(',').filter(|t| !t.is_empty()).collect();
@@ -23,8 +25,15 @@ pub(crate) fn describe(data: &[u8]) -> Option<String> {
     if words.len() != types.len() || words.iter().any(|word| word.len() != 32) {
         return Some(name.to_owned());
     }
-    let values: Option<Vec<String>> = types.iter().zip(words).map(|(kind, word)| value(kind, word)).collect();
-    Some(values.map_or_else(|| name.to_owned(), |values| format!("{name}({})", values.join(", "))))
+    let values: Option<Vec<String>> = types
+        .iter()
+        .zip(words)
+        .map(|(kind, word)| value(kind, word))
+        .collect();
+    Some(values.map_or_else(
+        || name.to_owned(),
+        |values| format!("{name}({})", values.join(", ")),
+    ))
 }
 
 fn signature_of(selector: [u8; SELECTOR_BYTES]) -> Option<&'static str> {
@@ -54,15 +63,26 @@ mod tests {
 
     #[test]
     fn errors_of_the_contracts_are_told_with_their_arguments() {
-        let lane = records::EpochWrong { lane: 3, current: 7 };
+        let lane = records::EpochWrong {
+            lane: 3,
+            current: 7,
+        };
         assert_eq!(describe(&lane.abi_encode()).unwrap(), "EpochWrong(3, 7)");
         let subject = B256::repeat_byte(0xab);
         let unknown = directory::UnknownSubject { subject };
-        assert_eq!(describe(&unknown.abi_encode()).unwrap(), format!("UnknownSubject({subject})"));
+        assert_eq!(
+            describe(&unknown.abi_encode()).unwrap(),
+            format!("UnknownSubject({subject})")
+        );
         let none = directory::KeyBundleMissing {};
         assert_eq!(describe(&none.abi_encode()).unwrap(), "KeyBundleMissing()");
-        let taken = directory::AddressTaken { account: Address::repeat_byte(1) };
-        assert_eq!(describe(&taken.abi_encode()).unwrap(), format!("AddressTaken({})", Address::repeat_byte(1)));
+        let taken = directory::AddressTaken {
+            account: Address::repeat_byte(1),
+        };
+        assert_eq!(
+            describe(&taken.abi_encode()).unwrap(),
+            format!("AddressTaken({})", Address::repeat_byte(1))
+        );
     }
 
     #[test]
@@ -70,8 +90,15 @@ mod tests {
         assert_eq!(describe(&[]), None);
         assert_eq!(describe(&[1, 2, 3]), None);
         assert_eq!(describe(&[1, 2, 3, 4]).unwrap(), "0x01020304");
-        assert_eq!(describe(&[9; 500]).unwrap().len(), 2 + 2 * MAX_UNKNOWN_BYTES);
-        let mut cut = records::EpochWrong { lane: 3, current: 7 }.abi_encode();
+        assert_eq!(
+            describe(&[9; 500]).unwrap().len(),
+            2 + 2 * MAX_UNKNOWN_BYTES
+        );
+        let mut cut = records::EpochWrong {
+            lane: 3,
+            current: 7,
+        }
+        .abi_encode();
         cut.pop();
         assert_eq!(describe(&cut).unwrap(), "EpochWrong");
     }

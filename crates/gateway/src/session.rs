@@ -30,7 +30,10 @@ pub(crate) async fn sign_in_nonce(
 ) -> Result<Json<SignInNonce>, GatewayError> {
     app.rates.sign_ins.take(peer.ip())?;
     let now = unix_secs();
-    let nonce = app.vault.new_sign_in_nonce(now + siwe::MAX_AGE_SECS, now).await?;
+    let nonce = app
+        .vault
+        .new_sign_in_nonce(now + siwe::MAX_AGE_SECS, now)
+        .await?;
     Ok(Json(SignInNonce { nonce }))
 }
 
@@ -65,14 +68,26 @@ pub(crate) async fn sign_in(
         return Err(GatewayError::Signature("the sign-in message"));
     }
     if !app.vault.spend_sign_in_nonce(&claim.nonce, now).await? {
-        return Err(GatewayError::Replayed("the sign-in nonce (or it was never given out)"));
+        return Err(GatewayError::Replayed(
+            "the sign-in nonce (or it was never given out)",
+        ));
     }
     let actor = app.chain.actor(signer).await?;
-    let actor = actor.ok_or(GatewayError::Denied("this key acts for no subject: register first"))?;
+    let actor = actor.ok_or(GatewayError::Denied(
+        "this key acts for no subject: register first",
+    ))?;
     let expires = now + SESSION_SECS;
-    let token = app.vault.new_session(actor.subject, signer, expires, now).await?;
+    let token = app
+        .vault
+        .new_session(actor.subject, signer, expires, now)
+        .await?;
     let cookie = cookie(token.as_str(), SESSION_SECS, origin.is_secure())?;
-    let session = Session { subject: actor.subject, kind: actor.kind, address: signer, expires };
+    let session = Session {
+        subject: actor.subject,
+        kind: actor.kind,
+        address: signer,
+        expires,
+    };
     Ok((AppendHeaders([cookie]), Json(session)))
 }
 
@@ -82,8 +97,19 @@ pub(crate) async fn sign_in(
 )]
 /// The session that the cookie stands for.
 pub(crate) async fn session(caller: Caller) -> Json<Session> {
-    let Caller { subject, kind, address, expires, .. } = caller;
-    Json(Session { subject, kind, address, expires })
+    let Caller {
+        subject,
+        kind,
+        address,
+        expires,
+        ..
+    } = caller;
+    Json(Session {
+        subject,
+        kind,
+        address,
+        expires,
+    })
 }
 
 #[utoipa::path(
@@ -104,10 +130,16 @@ pub(crate) async fn sign_out(
 }
 
 /// The header that sets the cookie; an age of 0 removes it.
-fn cookie(token: &str, age_secs: u64, secure: bool) -> Result<(HeaderName, HeaderValue), GatewayError> {
+fn cookie(
+    token: &str,
+    age_secs: u64,
+    secure: bool,
+) -> Result<(HeaderName, HeaderValue), GatewayError> {
     let secure = if secure { "; Secure" } else { "" };
-    let text = format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={age_secs}{secure}");
-    let mut value = HeaderValue::try_from(text).map_err(|_| GatewayError::Stored("session token"))?;
+    let text =
+        format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={age_secs}{secure}");
+    let mut value =
+        HeaderValue::try_from(text).map_err(|_| GatewayError::Stored("session token"))?;
     value.set_sensitive(true);
     Ok((header::SET_COOKIE, value))
 }
@@ -123,7 +155,12 @@ mod tests {
         assert_eq!(name, header::SET_COOKIE);
         let text = value.to_str().unwrap();
         assert!(text.starts_with("carechain_session=abab"));
-        for part in ["; Path=/", "; HttpOnly", "; SameSite=Strict", "; Max-Age=43200"] {
+        for part in [
+            "; Path=/",
+            "; HttpOnly",
+            "; SameSite=Strict",
+            "; Max-Age=43200",
+        ] {
             assert!(text.contains(part), "{part}");
         }
         assert!(!text.contains("Secure"));

@@ -44,16 +44,37 @@ pub(crate) struct SignIn {
 /// Reads and checks a message.
 pub(crate) fn check(message: &str, expected: &Expected<'_>) -> Result<SignIn, GatewayError> {
     if message.len() > MAX_MESSAGE_BYTES {
-        return Err(GatewayError::TooLarge { what: "message", limit: MAX_MESSAGE_BYTES as u64 });
+        return Err(GatewayError::TooLarge {
+            what: "message",
+            limit: MAX_MESSAGE_BYTES as u64,
+        });
     }
-    if !message.bytes().all(|b| b == b'\n' || (0x20..0x7f).contains(&b)) {
+    if !message
+        .bytes()
+        .all(|b| b == b'\n' || (0x20..0x7f).contains(&b))
+    {
         return Err(wrong("it holds other characters than printable ASCII"));
     }
     let lines: Vec<&str> = message.split('\n').collect();
-    let Ok([asking, address, blank1, statement, blank2, uri, version, chain_id, nonce, issued, expires]) =
-        <[&str; 11]>::try_from(lines)
+    let Ok(
+        [
+            asking,
+            address,
+            blank1,
+            statement,
+            blank2,
+            uri,
+            version,
+            chain_id,
+            nonce,
+            issued,
+            expires,
+        ],
+    ) = <[&str; 11]>::try_from(lines)
     else {
-        return Err(wrong("it must have the eleven lines of this node's sign-in message"));
+        return Err(wrong(
+            "it must have the eleven lines of this node's sign-in message",
+        ));
     };
     let domain = asking.strip_suffix(" wants you to sign in with your Ethereum account:");
     if domain != Some(expected.domain) {
@@ -74,7 +95,11 @@ pub(crate) fn check(message: &str, expected: &Expected<'_>) -> Result<SignIn, Ga
     if after(chain_id, "Chain ID: ")? != expected.chain_id.to_string() {
         return Err(wrong("the chain id is not this node's"));
     }
-    check_times(after(issued, "Issued At: ")?, after(expires, "Expiration Time: ")?, expected.now)?;
+    check_times(
+        after(issued, "Issued At: ")?,
+        after(expires, "Expiration Time: ")?,
+        expected.now,
+    )?;
     Ok(SignIn {
         address: checksummed(address)?,
         nonce: nonce_text(after(nonce, "Nonce: ")?)?,
@@ -87,11 +112,13 @@ fn wrong(reason: &'static str) -> GatewayError {
 }
 
 fn after<'a>(line: &'a str, name: &'static str) -> Result<&'a str, GatewayError> {
-    line.strip_prefix(name).ok_or_else(|| wrong("its lines are not in the order of EIP-4361"))
+    line.strip_prefix(name)
+        .ok_or_else(|| wrong("its lines are not in the order of EIP-4361"))
 }
 
 fn checksummed(text: &str) -> Result<Address, GatewayError> {
-    Address::parse_checksummed(text, None).map_err(|_| wrong("the address must be written as EIP-55 has it"))
+    Address::parse_checksummed(text, None)
+        .map_err(|_| wrong("the address must be written as EIP-55 has it"))
 }
 
 fn nonce_text(nonce: &str) -> Result<String, GatewayError> {
@@ -108,7 +135,11 @@ fn check_times(issued: &str, expires: &str, now: u64) -> Result<(), GatewayError
         && now < issued.saturating_add(MAX_AGE_SECS)
         && now < expires
         && expires <= issued.saturating_add(MAX_AGE_SECS);
-    if fits { Ok(()) } else { Err(GatewayError::Expired("the sign-in message")) }
+    if fits {
+        Ok(())
+    } else {
+        Err(GatewayError::Expired("the sign-in message"))
+    }
 }
 
 /// RFC 3339 to Unix seconds.
@@ -136,7 +167,10 @@ mod tests {
     };
 
     fn good() -> String {
-        let address = SigningKey::from_bytes(&[1; 32]).unwrap().address().to_checksum(None);
+        let address = SigningKey::from_bytes(&[1; 32])
+            .unwrap()
+            .address()
+            .to_checksum(None);
         format!(
             "localhost:8080 wants you to sign in with your Ethereum account:\n{address}\n\n{STATEMENT}\n\n\
              URI: http://localhost:8080\nVersion: 1\nChain ID: 7000000001\nNonce: abcDEF123456\n\
@@ -148,7 +182,10 @@ mod tests {
     fn this_nodes_own_message_is_read() {
         let read = check(&good(), &EXPECTED).unwrap();
         assert_eq!(read.nonce, "abcDEF123456");
-        assert_eq!(read.address, SigningKey::from_bytes(&[1; 32]).unwrap().address());
+        assert_eq!(
+            read.address,
+            SigningKey::from_bytes(&[1; 32]).unwrap().address()
+        );
         assert_eq!(read.digest, eip191_hash_message(good()));
     }
 
@@ -168,8 +205,14 @@ mod tests {
             ("Nonce: abcDEF123456", "Nonce: abc DEF 123456"),
             ("Nonce: ", "nonce: "),
             ("\nVersion: 1", ""),
-            ("Expiration Time: 2027-01-15T08:05:00Z", "Expiration Time: never"),
-            ("Expiration Time: 2027-01-15T08:05:00Z", "Expiration Time: 2027-01-15T10:05:00+02:00"),
+            (
+                "Expiration Time: 2027-01-15T08:05:00Z",
+                "Expiration Time: never",
+            ),
+            (
+                "Expiration Time: 2027-01-15T08:05:00Z",
+                "Expiration Time: 2027-01-15T10:05:00+02:00",
+            ),
             ("\nExpiration Time: 2027-01-15T08:05:00Z", ""),
             ("account:\n", "account:\r\n"),
             ("account:\n", "account:\n\n"),
@@ -182,8 +225,17 @@ mod tests {
         assert!(check(&format!("{}\nResources:", good()), &EXPECTED).is_err());
         assert!(check(&format!("{}\n", good()), &EXPECTED).is_err());
         assert!(check(&"x".repeat(3_000), &EXPECTED).is_err());
-        let address = SigningKey::from_bytes(&[1; 32]).unwrap().address().to_checksum(None);
-        assert!(check(&good().replace(&address, &address.to_lowercase()), &EXPECTED).is_err());
+        let address = SigningKey::from_bytes(&[1; 32])
+            .unwrap()
+            .address()
+            .to_checksum(None);
+        assert!(
+            check(
+                &good().replace(&address, &address.to_lowercase()),
+                &EXPECTED
+            )
+            .is_err()
+        );
     }
 
     #[test]
@@ -196,6 +248,9 @@ mod tests {
             assert!(matches!(refused, Err(GatewayError::Expired(_))), "{now}");
         }
         let long = good().replace("08:05:00", "08:10:01");
-        assert!(matches!(check(&long, &EXPECTED), Err(GatewayError::Expired(_))));
+        assert!(matches!(
+            check(&long, &EXPECTED),
+            Err(GatewayError::Expired(_))
+        ));
     }
 }

@@ -37,7 +37,9 @@ pub struct Running {
 
 impl std::fmt::Debug for Running {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Running").field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("Running")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
     }
 }
 
@@ -51,7 +53,10 @@ pub async fn start(
     if !listen.ip().is_loopback() {
         return Err(GatewayError::NotLoopback(listen));
     }
-    let refused = |source| GatewayError::Listen { addr: listen, source };
+    let refused = |source| GatewayError::Listen {
+        addr: listen,
+        source,
+    };
     let listener = TcpListener::bind(listen).await.map_err(refused)?;
     let local_addr = listener.local_addr().map_err(refused)?;
     let origin = match &config.public_url {
@@ -71,14 +76,27 @@ pub async fn start(
     });
     let stopped = app.stop.clone().cancelled_owned();
     let server = tokio::spawn(async move {
-        axum::serve(listener, service).with_graceful_shutdown(stopped).await
+        axum::serve(listener, service)
+            .with_graceful_shutdown(stopped)
+            .await
     });
-    Ok(Running { url, local_addr, app, server, follower, sweeper })
+    Ok(Running {
+        url,
+        local_addr,
+        app,
+        server,
+        follower,
+        sweeper,
+    })
 }
 
 /// Without a public URL people use this machine; a browser leaves out port 80.
 fn default_url(port: u16) -> String {
-    if port == 80 { "http://localhost".to_owned() } else { format!("http://localhost:{port}") }
+    if port == 80 {
+        "http://localhost".to_owned()
+    } else {
+        format!("http://localhost:{port}")
+    }
 }
 
 fn assemble(
@@ -141,7 +159,10 @@ fn layered(app: Shared) -> Router {
         .method_not_allowed_fallback(|| async { GatewayError::MethodNotAllowed })
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(observe::panicked))
-        .layer(axum::middleware::from_fn_with_state(app.clone(), observe::observe))
+        .layer(axum::middleware::from_fn_with_state(
+            app.clone(),
+            observe::observe,
+        ))
         .with_state(app)
 }
 
@@ -168,8 +189,12 @@ impl Running {
                 server.abort();
             }
         }
-        self.follower.await.map_err(|_| GatewayError::Task("the follower"))?;
-        self.sweeper.await.map_err(|_| GatewayError::Task("the sweeper"))?;
+        self.follower
+            .await
+            .map_err(|_| GatewayError::Task("the follower"))?;
+        self.sweeper
+            .await
+            .map_err(|_| GatewayError::Task("the sweeper"))?;
         self.app.index.close().await;
         self.app.vault.close().await;
         Ok(())

@@ -25,7 +25,10 @@ pub(crate) async fn run(app: Shared) {
             () = tokio::time::sleep(EVERY) => {}
         }
         if let Err(error) = app.sweep().await {
-            tracing::error!(cause = error.causes(), "a sweep failed; trying again in a minute");
+            tracing::error!(
+                cause = error.causes(),
+                "a sweep failed; trying again in a minute"
+            );
         }
         if let Some(metrics) = &app.metrics {
             metrics.run_upkeep();
@@ -49,7 +52,16 @@ impl App {
             0
         };
         let orphans = self.sweep_orphans(now).await?;
-        tracing::debug!(nonces, sessions, vouchers, documents, notifications, staged, orphans, "swept");
+        tracing::debug!(
+            nonces,
+            sessions,
+            vouchers,
+            documents,
+            notifications,
+            staged,
+            orphans,
+            "swept"
+        );
         Ok(())
     }
 
@@ -58,7 +70,10 @@ impl App {
         if !self.store.open_report().damage.is_empty() {
             return Ok(0);
         }
-        let doomed = self.vault.doom_orphans(now.saturating_sub(ORPHAN_GRACE_SECS), MAX_ORPHANS).await?;
+        let doomed = self
+            .vault
+            .doom_orphans(now.saturating_sub(ORPHAN_GRACE_SECS), MAX_ORPHANS)
+            .await?;
         if doomed.is_empty() {
             return Ok(0);
         }

@@ -9,7 +9,9 @@ use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::{SolStruct, eip712_domain};
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
-use carechain_api::{ClaimRequest, Invitation, NodeInfo, VoucherPolicy, VoucherRequest, VoucherView};
+use carechain_api::{
+    ClaimRequest, Invitation, NodeInfo, VoucherPolicy, VoucherRequest, VoucherView,
+};
 use carechain_domain::{Kind, NodeAddress};
 use carechain_vault::{Gate, StoredVoucher};
 use sha2::{Digest, Sha256};
@@ -80,10 +82,14 @@ pub(crate) async fn voucher(
     let gate = match &request.invitation {
         Some(code) => Gate::Invitation(bounded_code("invitation", code)?),
         None if request.kind == Kind::Administrator => {
-            return Err(GatewayError::Denied("an administrator needs an invitation of another"));
+            return Err(GatewayError::Denied(
+                "an administrator needs an invitation of another",
+            ));
         }
         None if app.settings.vouchers == VoucherPolicy::Invitation => {
-            return Err(GatewayError::Denied("this node lets in by invitation: ask an administrator for a code"));
+            return Err(GatewayError::Denied(
+                "this node lets in by invitation: ask an administrator for a code",
+            ));
         }
         None => Gate::Open,
     };
@@ -106,17 +112,23 @@ pub(crate) async fn claim(
 ) -> Result<Json<VoucherView>, GatewayError> {
     app.rates.claims.take(())?;
     if app.chain.administrators().await? > 0 {
-        return Err(GatewayError::conflict("this node has an administrator already"));
+        return Err(GatewayError::conflict(
+            "this node has an administrator already",
+        ));
     }
     let code = bounded_code("code", &request.code)?;
     let given: [u8; 32] = Sha256::digest(code.as_bytes()).into();
     let expected = app.settings.claim_code_hash.unwrap_or_default();
     let fits = app.settings.claim_code_hash.is_some() && bool::from(given.ct_eq(&expected));
     if !fits {
-        return Err(GatewayError::Denied("the code is not the one that the node printed at its first start"));
+        return Err(GatewayError::Denied(
+            "the code is not the one that the node printed at its first start",
+        ));
     }
     app.vault.set_claim_code(code).await?;
-    app.issue(Kind::Administrator, request.root, Gate::Claim(code)).await.map(Json)
+    app.issue(Kind::Administrator, request.root, Gate::Claim(code))
+        .await
+        .map(Json)
 }
 
 #[utoipa::path(
@@ -137,14 +149,31 @@ pub(crate) async fn invitation(
     caller.must_be_admin()?;
     let now = unix_secs();
     if !request.code.is_empty() {
-        return Err(GatewayError::field("code", "the node makes it: leave it empty"));
+        return Err(GatewayError::field(
+            "code",
+            "the node makes it: leave it empty",
+        ));
     }
-    let expiry = if request.expiry == 0 { now + INVITATION_SECS } else { request.expiry };
+    let expiry = if request.expiry == 0 {
+        now + INVITATION_SECS
+    } else {
+        request.expiry
+    };
     if expiry <= now || expiry > now + MAX_INVITATION_SECS {
-        return Err(GatewayError::field("expiry", "it must lie within the next 30 days"));
+        return Err(GatewayError::field(
+            "expiry",
+            "it must lie within the next 30 days",
+        ));
     }
-    let code = app.vault.new_invitation(request.kind, caller.subject, expiry, now).await?;
-    Ok(Json(Invitation { kind: request.kind, code, expiry }))
+    let code = app
+        .vault
+        .new_invitation(request.kind, caller.subject, expiry, now)
+        .await?;
+    Ok(Json(Invitation {
+        kind: request.kind,
+        code,
+        expiry,
+    }))
 }
 
 fn bounded_code<'a>(field: &'static str, code: &'a str) -> Result<&'a str, GatewayError> {
@@ -162,10 +191,15 @@ impl App {
         gate: Gate<'_>,
     ) -> Result<VoucherView, GatewayError> {
         if root.is_zero() {
-            return Err(GatewayError::field("root", "it must be the address of the key that registers"));
+            return Err(GatewayError::field(
+                "root",
+                "it must be the address of the key that registers",
+            ));
         }
         if self.chain.actor(root).await?.is_some() {
-            return Err(GatewayError::conflict("this key acts for a subject already"));
+            return Err(GatewayError::conflict(
+                "this key acts for a subject already",
+            ));
         }
         let now = unix_secs();
         let mut nonce = B256::ZERO;
@@ -184,7 +218,13 @@ impl App {
 }
 
 /// A voucher of the node's own organisation under the operator's key, as the Directory checks it.
-fn signed(settings: &Settings, kind: Kind, root: Address, nonce: B256, expiry: u64) -> StoredVoucher {
+fn signed(
+    settings: &Settings,
+    kind: Kind,
+    root: Address,
+    nonce: B256,
+    expiry: u64,
+) -> StoredVoucher {
     let organisation = B256::ZERO;
     let domain = eip712_domain! {
         name: "Carechain Directory",
@@ -201,7 +241,14 @@ fn signed(settings: &Settings, kind: Kind, root: Address, nonce: B256, expiry: u
     }
     .eip712_signing_hash(&domain);
     let signature = settings.operator_key.sign_digest(&digest).to_vec();
-    StoredVoucher { kind, root, organisation, nonce, expiry, signature }
+    StoredVoucher {
+        kind,
+        root,
+        organisation,
+        nonce,
+        expiry,
+        signature,
+    }
 }
 
 #[cfg(test)]
@@ -219,10 +266,20 @@ mod tests {
         let (root, nonce) = (Address::repeat_byte(5), B256::repeat_byte(6));
         let voucher = signed(&settings, Kind::Doctor, root, nonce, 77);
         // EIP-712 by hand, from the strings of Directory.sol.
-        let type_hash = keccak256("Voucher(uint8 kind,address root,bytes32 organisation,uint256 nonce,uint64 expiry)");
-        let fields = (type_hash, U256::from(2), root, B256::ZERO, U256::from_be_bytes(nonce.0), U256::from(77));
-        let domain_type =
-            keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
+        let type_hash = keccak256(
+            "Voucher(uint8 kind,address root,bytes32 organisation,uint256 nonce,uint64 expiry)",
+        );
+        let fields = (
+            type_hash,
+            U256::from(2),
+            root,
+            B256::ZERO,
+            U256::from_be_bytes(nonce.0),
+            U256::from(77),
+        );
+        let domain_type = keccak256(
+            "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)",
+        );
         let domain = (
             domain_type,
             keccak256("Carechain Directory"),
@@ -231,10 +288,17 @@ mod tests {
             directory,
         );
         let digest = keccak256(
-            [&[0x19, 0x01], keccak256(domain.abi_encode()).as_slice(), keccak256(fields.abi_encode()).as_slice()]
-                .concat(),
+            [
+                &[0x19, 0x01],
+                keccak256(domain.abi_encode()).as_slice(),
+                keccak256(fields.abi_encode()).as_slice(),
+            ]
+            .concat(),
         );
-        assert_eq!(recover(&digest, &voucher.signature).unwrap(), settings.operator_key.address());
+        assert_eq!(
+            recover(&digest, &voucher.signature).unwrap(),
+            settings.operator_key.address()
+        );
         let other = SigningKey::from_bytes(&[9; 32]).unwrap().address();
         assert_ne!(recover(&digest, &voucher.signature).unwrap(), other);
     }

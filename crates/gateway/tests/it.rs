@@ -25,7 +25,10 @@ fn the_guide_and_the_interface_have_the_same_addresses() {
     let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/gateway.md");
     let guide = std::fs::read_to_string(guide).unwrap();
     let mut told = BTreeSet::new();
-    for line in guide.lines().filter(|line| line.starts_with("| ") && line.contains(" /")) {
+    for line in guide
+        .lines()
+        .filter(|line| line.starts_with("| ") && line.contains(" /"))
+    {
         let cell = line.trim_start_matches("| ").split(" | ").next().unwrap();
         let (methods, path) = cell.rsplit_once(' ').unwrap();
         let path = path.split('?').next().unwrap();

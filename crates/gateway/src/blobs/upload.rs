@@ -52,15 +52,25 @@ pub(crate) async fn upload(
     body: Body,
 ) -> Result<Json<Uploaded>, GatewayError> {
     if !is_type(&headers, "application/octet-stream") {
-        return Err(GatewayError::UnsupportedMediaType("application/octet-stream"));
+        return Err(GatewayError::UnsupportedMediaType(
+            "application/octet-stream",
+        ));
     }
     let kept = app.vault.uploaded_bytes(caller.subject).await?;
     let allowed = QUOTA_BYTES.saturating_sub(kept);
-    let announced = body.size_hint().upper().filter(|_| headers.contains_key(CONTENT_LENGTH));
+    let announced = body
+        .size_hint()
+        .upper()
+        .filter(|_| headers.contains_key(CONTENT_LENGTH));
     if announced.is_some_and(|bytes| bytes > MAX_BLOB_BYTES + (MAX_BLOB_BYTES >> 10)) {
-        return Err(GatewayError::TooLarge { what: "the upload, in bytes,", limit: MAX_BLOB_BYTES });
+        return Err(GatewayError::TooLarge {
+            what: "the upload, in bytes,",
+            limit: MAX_BLOB_BYTES,
+        });
     }
-    let memory = announced.unwrap_or(MAX_UPLOAD_BYTES as u64).min(MAX_UPLOAD_BYTES as u64);
+    let memory = announced
+        .unwrap_or(MAX_UPLOAD_BYTES as u64)
+        .min(MAX_UPLOAD_BYTES as u64);
     let units = u32::try_from(memory / 1_024 + 1).unwrap_or(u32::MAX);
     let permit = app.upload_memory.clone().acquire_many_owned(units).await;
     let _memory = permit.map_err(|_| GatewayError::Unavailable("the node is stopping"))?;
@@ -68,12 +78,17 @@ pub(crate) async fn upload(
     let mut receiving = Receiving::new(&app, Frames::new(body), allowed);
     let blobs = receiving.run().await?;
     app.note(caller.subject, &blobs).await?;
-    Ok(Json(Uploaded { cids: blobs.into_iter().map(|(cid, _)| cid.to_string()).collect() }))
+    Ok(Json(Uploaded {
+        cids: blobs.into_iter().map(|(cid, _)| cid.to_string()).collect(),
+    }))
 }
 
 impl App {
     async fn note(&self, subject: SubjectId, blobs: &[(Cid, u64)]) -> Result<(), GatewayError> {
-        let names: Vec<_> = blobs.iter().map(|(cid, size)| (cid.to_string(), *size)).collect();
+        let names: Vec<_> = blobs
+            .iter()
+            .map(|(cid, size)| (cid.to_string(), *size))
+            .collect();
         self.vault.add_uploads(subject, &names, unix_secs()).await?;
         Ok(())
     }
@@ -87,13 +102,19 @@ struct Frames {
 
 impl Frames {
     fn new(body: Body) -> Self {
-        Self { body: body.into_data_stream(), reader: FrameReader::default() }
+        Self {
+            body: body.into_data_stream(),
+            reader: FrameReader::default(),
+        }
     }
 
     /// The next frame; an end of the body before the end frame is an error.
     async fn next(&mut self) -> Result<(FrameKind, Bytes), GatewayError> {
         loop {
-            let frame = self.reader.next_frame().map_err(|error| GatewayError::Body(error.to_string()))?;
+            let frame = self
+                .reader
+                .next_frame()
+                .map_err(|error| GatewayError::Body(error.to_string()))?;
             if let Some((kind, payload)) = frame {
                 return Ok((kind, Bytes::copy_from_slice(payload)));
             }
@@ -109,7 +130,9 @@ impl Frames {
         if self.reader.is_drained() && more.is_none() {
             return Ok(());
         }
-        Err(GatewayError::Body("something follows its end frame".to_owned()))
+        Err(GatewayError::Body(
+            "something follows its end frame".to_owned(),
+        ))
     }
 }
 
@@ -129,7 +152,13 @@ struct Receiving<'a> {
 
 impl<'a> Receiving<'a> {
     fn new(app: &'a App, frames: Frames, allowed_bytes: u64) -> Self {
-        Self { app, frames, blobs: Vec::new(), total_bytes: 0, allowed_bytes }
+        Self {
+            app,
+            frames,
+            blobs: Vec::new(),
+            total_bytes: 0,
+            allowed_bytes,
+        }
     }
 
     async fn run(&mut self) -> Result<Vec<(Cid, u64)>, GatewayError> {
@@ -139,13 +168,17 @@ impl<'a> Receiving<'a> {
                 FrameKind::Blob => self.blob(payload).await?,
                 FrameKind::End if payload.is_empty() => break,
                 FrameKind::End | FrameKind::Header | FrameKind::Item | FrameKind::Error => {
-                    return Err(GatewayError::Body("an upload has frames of blobs and an empty end frame".to_owned()));
+                    return Err(GatewayError::Body(
+                        "an upload has frames of blobs and an empty end frame".to_owned(),
+                    ));
                 }
             }
         }
         self.frames.finish().await?;
         if self.blobs.is_empty() {
-            return Err(GatewayError::Body("an upload has at least one blob".to_owned()));
+            return Err(GatewayError::Body(
+                "an upload has at least one blob".to_owned(),
+            ));
         }
         self.store_held().await
     }
@@ -153,7 +186,10 @@ impl<'a> Receiving<'a> {
     /// Takes one blob, whose first frame is there.
     async fn blob(&mut self, first: Bytes) -> Result<(), GatewayError> {
         if self.blobs.len() == MAX_UPLOAD_BLOBS {
-            return Err(GatewayError::TooLarge { what: "blobs", limit: MAX_UPLOAD_BLOBS as u64 });
+            return Err(GatewayError::TooLarge {
+                what: "blobs",
+                limit: MAX_UPLOAD_BLOBS as u64,
+            });
         }
         let mut last = first.len() < MAX_PAYLOAD_BYTES;
         self.count(first.len())?;
@@ -171,7 +207,11 @@ impl<'a> Receiving<'a> {
             last = piece.len() < MAX_PAYLOAD_BYTES;
             held.extend_from_slice(&piece);
         }
-        let received = if last { Received::Held(held.into()) } else { self.stream(held.into()).await? };
+        let received = if last {
+            Received::Held(held.into())
+        } else {
+            self.stream(held.into()).await?
+        };
         self.blobs.push(received);
         Ok(())
     }
@@ -179,7 +219,9 @@ impl<'a> Receiving<'a> {
     async fn piece(&mut self) -> Result<Bytes, GatewayError> {
         let (kind, payload) = self.frames.next().await?;
         if kind != FrameKind::Blob {
-            return Err(GatewayError::Body("a blob ends with a frame shorter than the largest".to_owned()));
+            return Err(GatewayError::Body(
+                "a blob ends with a frame shorter than the largest".to_owned(),
+            ));
         }
         self.count(payload.len())?;
         Ok(payload)
@@ -188,12 +230,22 @@ impl<'a> Receiving<'a> {
     /// A single blob may be as large as a blob may be; several together are bounded by what is held.
     fn count(&mut self, bytes: usize) -> Result<(), GatewayError> {
         self.total_bytes += (bytes + HEADER_BYTES) as u64;
-        let limit = if self.blobs.is_empty() { MAX_BLOB_BYTES } else { MAX_UPLOAD_BYTES as u64 };
+        let limit = if self.blobs.is_empty() {
+            MAX_BLOB_BYTES
+        } else {
+            MAX_UPLOAD_BYTES as u64
+        };
         if self.total_bytes > limit {
-            return Err(GatewayError::TooLarge { what: "the upload, in bytes,", limit });
+            return Err(GatewayError::TooLarge {
+                what: "the upload, in bytes,",
+                limit,
+            });
         }
         if self.total_bytes > self.allowed_bytes {
-            return Err(GatewayError::TooLarge { what: "what you keep here, in bytes,", limit: QUOTA_BYTES });
+            return Err(GatewayError::TooLarge {
+                what: "what you keep here, in bytes,",
+                limit: QUOTA_BYTES,
+            });
         }
         Ok(())
     }
@@ -250,7 +302,9 @@ impl<'a> Receiving<'a> {
             .map(|blob| match blob {
                 Received::Stored(cid, size) => Ok((cid, size)),
                 Received::Held(bytes) => {
-                    let cid = stored.next().ok_or(GatewayError::Stored("fewer CIDs than blobs"))?;
+                    let cid = stored
+                        .next()
+                        .ok_or(GatewayError::Stored("fewer CIDs than blobs"))?;
                     Ok((cid, bytes.len() as u64))
                 }
             })
@@ -275,7 +329,10 @@ mod tests {
     use carechain_api::frame;
 
     async fn frames(bytes: Vec<u8>, piece: usize) -> Result<Vec<(FrameKind, usize)>, GatewayError> {
-        let pieces: Vec<_> = bytes.chunks(piece).map(|p| Ok::<_, io::Error>(p.to_vec())).collect();
+        let pieces: Vec<_> = bytes
+            .chunks(piece)
+            .map(|p| Ok::<_, io::Error>(p.to_vec()))
+            .collect();
         let mut frames = Frames::new(Body::from_stream(futures::stream::iter(pieces)));
         let mut seen = Vec::new();
         loop {
@@ -296,7 +353,14 @@ mod tests {
         frame::put(&mut bytes, FrameKind::End, &[]);
         for piece in [1, 7, 4_096] {
             let seen = frames(bytes.clone(), piece).await.unwrap();
-            assert_eq!(seen, [(FrameKind::Blob, 3_000), (FrameKind::Blob, 1), (FrameKind::End, 0)]);
+            assert_eq!(
+                seen,
+                [
+                    (FrameKind::Blob, 3_000),
+                    (FrameKind::Blob, 1),
+                    (FrameKind::End, 0)
+                ]
+            );
         }
     }
 
@@ -304,11 +368,23 @@ mod tests {
     async fn what_is_cut_long_or_unknown_is_refused() {
         let mut bytes = Vec::new();
         frame::put_blob(&mut bytes, &[1; 100]);
-        assert_eq!(frames(bytes.clone(), 9).await.unwrap_err().code(), ErrorCode::InvalidBody);
+        assert_eq!(
+            frames(bytes.clone(), 9).await.unwrap_err().code(),
+            ErrorCode::InvalidBody
+        );
         frame::put(&mut bytes, FrameKind::End, &[]);
         bytes.push(0);
-        assert_eq!(frames(bytes, 64).await.unwrap_err().code(), ErrorCode::InvalidBody);
-        assert_eq!(frames(vec![9, 0, 0, 0, 0], 5).await.unwrap_err().code(), ErrorCode::InvalidBody);
-        assert_eq!(frames(vec![3, 255, 0, 0, 0], 5).await.unwrap_err().code(), ErrorCode::InvalidBody);
+        assert_eq!(
+            frames(bytes, 64).await.unwrap_err().code(),
+            ErrorCode::InvalidBody
+        );
+        assert_eq!(
+            frames(vec![9, 0, 0, 0, 0], 5).await.unwrap_err().code(),
+            ErrorCode::InvalidBody
+        );
+        assert_eq!(
+            frames(vec![3, 255, 0, 0, 0], 5).await.unwrap_err().code(),
+            ErrorCode::InvalidBody
+        );
     }
 }

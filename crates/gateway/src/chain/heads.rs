@@ -42,12 +42,18 @@ impl App {
         let (header, hash) = self.chain.header(number).await?;
         let encoded = alloy_rlp::encode(&header);
         if keccak256(&encoded) != hash {
-            return Err(GatewayError::ChainAnswer("a header that does not hash to its block"));
+            return Err(GatewayError::ChainAnswer(
+                "a header that does not hash to its block",
+            ));
         }
         let settings = &self.settings;
         let digest = head_digest(settings.chain_id, &settings.genesis, number, &hash, time);
         let signature = settings.node_key.sign_digest(&digest).to_vec();
-        let head = SignedHead { header: encoded.into(), time, signature: signature.into() };
+        let head = SignedHead {
+            header: encoded.into(),
+            time,
+            signature: signature.into(),
+        };
         *self.heads.0.lock() = Some((number, head.clone()));
         Ok(head)
     }
@@ -56,8 +62,13 @@ impl App {
 impl Chain {
     /// Header and hash of a block.
     pub(crate) async fn header(&self, number: u64) -> Result<(Header, B256), GatewayError> {
-        let block = self.provider.get_block_by_number(BlockNumberOrTag::Number(number)).await?;
-        let header = block.ok_or(GatewayError::ChainAnswer("no block of a number it gave"))?.header;
+        let block = self
+            .provider
+            .get_block_by_number(BlockNumberOrTag::Number(number))
+            .await?;
+        let header = block
+            .ok_or(GatewayError::ChainAnswer("no block of a number it gave"))?
+            .header;
         Ok((header.inner, header.hash))
     }
 }

@@ -37,7 +37,12 @@ pub(crate) async fn proof(
     app.rates.proofs.take(peer.ip())?;
     check(&app.chain, &request)?;
     let number = *app.chain.newest.borrow();
-    let accounts = try_join_all(request.accounts.iter().map(|account| prove(&app.chain, account, number)));
+    let accounts = try_join_all(
+        request
+            .accounts
+            .iter()
+            .map(|account| prove(&app.chain, account, number)),
+    );
     let (head, accounts) = futures::try_join!(app.signed_head(number), accounts)?;
     Ok(Json(StateProof { head, accounts }))
 }
@@ -47,13 +52,31 @@ fn check(chain: &Chain, request: &ProofRequest) -> Result<(), GatewayError> {
         return Err(GatewayError::field("accounts", "name at least one"));
     }
     if request.accounts.len() > MAX_PROOF_ACCOUNTS {
-        return Err(GatewayError::TooLarge { what: "accounts", limit: MAX_PROOF_ACCOUNTS as u64 });
+        return Err(GatewayError::TooLarge {
+            what: "accounts",
+            limit: MAX_PROOF_ACCOUNTS as u64,
+        });
     }
-    if request.accounts.iter().map(|account| account.slots.len()).sum::<usize>() > MAX_PROOF_SLOTS {
-        return Err(GatewayError::TooLarge { what: "slots", limit: MAX_PROOF_SLOTS as u64 });
+    if request
+        .accounts
+        .iter()
+        .map(|account| account.slots.len())
+        .sum::<usize>()
+        > MAX_PROOF_SLOTS
+    {
+        return Err(GatewayError::TooLarge {
+            what: "slots",
+            limit: MAX_PROOF_SLOTS as u64,
+        });
     }
-    if request.accounts.iter().any(|account| !chain.is_ours(account.address)) {
-        return Err(GatewayError::Denied("only Carechain's contracts are proven"));
+    if request
+        .accounts
+        .iter()
+        .any(|account| !chain.is_ours(account.address))
+    {
+        return Err(GatewayError::Denied(
+            "only Carechain's contracts are proven",
+        ));
     }
     Ok(())
 }
@@ -63,14 +86,25 @@ async fn prove(
     account: &ProofAccount,
     number: u64,
 ) -> Result<ProvenAccount, GatewayError> {
-    let found =
-        chain.provider.get_proof(account.address, account.slots.clone()).number(number).await?;
+    let found = chain
+        .provider
+        .get_proof(account.address, account.slots.clone())
+        .number(number)
+        .await?;
     let slots: Vec<ProvenSlot> = found
         .storage_proof
         .into_iter()
-        .map(|slot| ProvenSlot { slot: slot.key.as_b256(), value: slot.value, proof: slot.proof })
+        .map(|slot| ProvenSlot {
+            slot: slot.key.as_b256(),
+            value: slot.value,
+            proof: slot.proof,
+        })
         .collect();
-    if !slots.iter().map(|slot| slot.slot).eq(account.slots.iter().copied()) {
+    if !slots
+        .iter()
+        .map(|slot| slot.slot)
+        .eq(account.slots.iter().copied())
+    {
         return Err(GatewayError::ChainAnswer("other slots than asked for"));
     }
     Ok(ProvenAccount {

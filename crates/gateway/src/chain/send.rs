@@ -46,7 +46,12 @@ pub(crate) async fn nonce(
     State(app): State<Shared>,
     Id(address): Id<Address>,
 ) -> Result<Json<Nonce>, GatewayError> {
-    let nonce = app.chain.provider.get_transaction_count(address).pending().await?;
+    let nonce = app
+        .chain
+        .provider
+        .get_transaction_count(address)
+        .pending()
+        .await?;
     Ok(Json(Nonce { nonce }))
 }
 
@@ -85,7 +90,9 @@ pub(crate) async fn send(
     let raw = request.transaction;
     let tx = decode(&raw)?;
     if !tx.to().is_some_and(|to| app.chain.is_ours(to)) {
-        return Err(GatewayError::Denied("transactions go to Carechain's contracts alone"));
+        return Err(GatewayError::Denied(
+            "transactions go to Carechain's contracts alone",
+        ));
     }
     let sent: Result<TransactionReceipt, TransportError> = app
         .chain
@@ -95,7 +102,12 @@ pub(crate) async fn send(
     let receipt = match sent {
         Ok(receipt) => receipt,
         // The same transaction may have been sent before: then its receipt is the answer.
-        Err(error) => match app.chain.provider.get_transaction_receipt(*tx.tx_hash()).await? {
+        Err(error) => match app
+            .chain
+            .provider
+            .get_transaction_receipt(*tx.tx_hash())
+            .await?
+        {
             Some(receipt) => receipt,
             None => return Err(refusal(error)),
         },
@@ -106,10 +118,14 @@ pub(crate) async fn send(
 fn decode(raw: &Bytes) -> Result<TxEnvelope, GatewayError> {
     let wrong = |reason| GatewayError::field("transaction", reason);
     if raw.len() > MAX_TRANSACTION_BYTES {
-        return Err(GatewayError::TooLarge { what: "transaction", limit: MAX_TRANSACTION_BYTES as u64 });
+        return Err(GatewayError::TooLarge {
+            what: "transaction",
+            limit: MAX_TRANSACTION_BYTES as u64,
+        });
     }
     let mut rest = raw.as_ref();
-    let tx = TxEnvelope::decode_2718(&mut rest).map_err(|_| wrong("it is no signed transaction (EIP-2718)"))?;
+    let tx = TxEnvelope::decode_2718(&mut rest)
+        .map_err(|_| wrong("it is no signed transaction (EIP-2718)"))?;
     if !rest.is_empty() {
         return Err(wrong("something follows it"));
     }
@@ -124,7 +140,11 @@ impl App {
         };
         self.progress.wait_for(block, FOLLOW_TIMEOUT).await?;
         let success = receipt.status();
-        let revert = if success { None } else { self.why_reverted(receipt.transaction_hash, block).await };
+        let revert = if success {
+            None
+        } else {
+            self.why_reverted(receipt.transaction_hash, block).await
+        };
         Ok(Sent {
             transaction: receipt.transaction_hash,
             block,
@@ -178,13 +198,21 @@ fn refusal(error: TransportError) -> GatewayError {
     }
     if payload.code == CODE_REVERTED {
         let message = payload.message.clone().into_owned();
-        return GatewayError::Reverted { message, revert: revert_of(payload) };
+        return GatewayError::Reverted {
+            message,
+            revert: revert_of(payload),
+        };
     }
-    let admission =
-        payload.data.as_ref().and_then(|data| serde_json::from_str::<Admission>(data.get()).ok());
+    let admission = payload
+        .data
+        .as_ref()
+        .and_then(|data| serde_json::from_str::<Admission>(data.get()).ok());
     match admission {
         Some(said) => refused_admission(said),
-        None => GatewayError::Reverted { message: payload.message.clone().into_owned(), revert: None },
+        None => GatewayError::Reverted {
+            message: payload.message.clone().into_owned(),
+            revert: None,
+        },
     }
 }
 
@@ -194,9 +222,14 @@ fn refused_admission(said: Admission) -> GatewayError {
             "the sender is no registered key, and registers with no unspent voucher",
         ),
         "wrong_contract" => GatewayError::Denied("transactions go to Carechain's contracts alone"),
-        "too_many" => GatewayError::TooManyRequests { retry_after_secs: 60 },
+        "too_many" => GatewayError::TooManyRequests {
+            retry_after_secs: 60,
+        },
         "unavailable" => GatewayError::Unavailable("the chain cannot admit transactions now"),
-        _ => GatewayError::Reverted { message: said.message, revert: None },
+        _ => GatewayError::Reverted {
+            message: said.message,
+            revert: None,
+        },
     }
 }
 
@@ -213,12 +246,30 @@ mod tests {
     #[test]
     fn what_the_chain_says_becomes_a_code() {
         let cases = [
-            (r#"{"code":4,"message":"queued","data":"0x00"}"#, ErrorCode::Timeout),
-            (r#"{"code":-32005,"message":"full"}"#, ErrorCode::Unavailable),
-            (r#"{"code":-32000,"message":"nonce too low"}"#, ErrorCode::Reverted),
-            (r#"{"code":-32003,"message":"m","data":{"code":"not_registered","message":"m"}}"#, ErrorCode::Denied),
-            (r#"{"code":-32003,"message":"m","data":{"code":"too_many","message":"m"}}"#, ErrorCode::TooManyRequests),
-            (r#"{"code":-32003,"message":"m","data":{"code":"other","message":"m"}}"#, ErrorCode::Reverted),
+            (
+                r#"{"code":4,"message":"queued","data":"0x00"}"#,
+                ErrorCode::Timeout,
+            ),
+            (
+                r#"{"code":-32005,"message":"full"}"#,
+                ErrorCode::Unavailable,
+            ),
+            (
+                r#"{"code":-32000,"message":"nonce too low"}"#,
+                ErrorCode::Reverted,
+            ),
+            (
+                r#"{"code":-32003,"message":"m","data":{"code":"not_registered","message":"m"}}"#,
+                ErrorCode::Denied,
+            ),
+            (
+                r#"{"code":-32003,"message":"m","data":{"code":"too_many","message":"m"}}"#,
+                ErrorCode::TooManyRequests,
+            ),
+            (
+                r#"{"code":-32003,"message":"m","data":{"code":"other","message":"m"}}"#,
+                ErrorCode::Reverted,
+            ),
         ];
         for (json, code) in cases {
             assert_eq!(payload(json).code(), code, "{json}");
@@ -230,9 +281,15 @@ mod tests {
     #[test]
     fn what_is_no_transaction_is_refused() {
         for raw in [vec![], vec![0xc0], vec![2, 0xc0], vec![0; 200]] {
-            assert_eq!(decode(&raw.into()).unwrap_err().code(), ErrorCode::InvalidField);
+            assert_eq!(
+                decode(&raw.into()).unwrap_err().code(),
+                ErrorCode::InvalidField
+            );
         }
         let huge = vec![0; MAX_TRANSACTION_BYTES + 1];
-        assert_eq!(decode(&huge.into()).unwrap_err().code(), ErrorCode::TooLarge);
+        assert_eq!(
+            decode(&huge.into()).unwrap_err().code(),
+            ErrorCode::TooLarge
+        );
     }
 }

@@ -41,38 +41,62 @@ pub(crate) async fn put_wrap(
 ) -> Result<StatusCode, GatewayError> {
     caller.must_be(wrap.subject)?;
     if wrap.grant != grant {
-        return Err(GatewayError::field("grant", "it must be the one in the address"));
+        return Err(GatewayError::field(
+            "grant",
+            "it must be the one in the address",
+        ));
     }
     let now = unix_secs();
     check_form(&wrap, now)?;
-    let signer = recover(&digest(app.settings.chain_id, &wrap), wrap.signature.as_ref())
-        .map_err(|_| GatewayError::Signature("the wrap"))?;
+    let signer = recover(
+        &digest(app.settings.chain_id, &wrap),
+        wrap.signature.as_ref(),
+    )
+    .map_err(|_| GatewayError::Signature("the wrap"))?;
     if signer != wrap.device || !app.chain.is_device_of(signer, wrap.subject).await? {
         return Err(GatewayError::Signature("the wrap"));
     }
     if let Some(facts) = app.chain.grant(grant).await? {
-        if facts.subject != wrap.subject || facts.grantee != wrap.grantee || facts.read != wrap.read {
-            return Err(GatewayError::conflict("the chain has this grant with another grantee or other lanes"));
+        if facts.subject != wrap.subject || facts.grantee != wrap.grantee || facts.read != wrap.read
+        {
+            return Err(GatewayError::conflict(
+                "the chain has this grant with another grantee or other lanes",
+            ));
         }
         if facts.ended || now >= facts.not_after {
             return Err(GatewayError::GrantEnded);
         }
     }
     let body = serde_json::to_vec(&wrap).map_err(|_| GatewayError::Stored("wrap"))?;
-    let kept = Wrap { grant, epochs: wrap.epochs, subject: wrap.subject, grantee: wrap.grantee, body };
+    let kept = Wrap {
+        grant,
+        epochs: wrap.epochs,
+        subject: wrap.subject,
+        grantee: wrap.grantee,
+        body,
+    };
     app.vault.put_wrap(&kept, now).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 fn check_form(wrap: &SignedWrap, now: u64) -> Result<(), GatewayError> {
     if wrap.sealed.0.is_empty() || wrap.sealed.0.len() > WRAP_MAX_BYTES {
-        return Err(GatewayError::field("sealed", "it is empty or over its limit"));
+        return Err(GatewayError::field(
+            "sealed",
+            "it is empty or over its limit",
+        ));
     }
     if wrap.epochs != wrap.epochs.masked(wrap.read) {
-        return Err(GatewayError::field("epochs", "epochs of lanes that may not be read must be zero"));
+        return Err(GatewayError::field(
+            "epochs",
+            "epochs of lanes that may not be read must be zero",
+        ));
     }
     if wrap.signed_at > now + MAX_SKEW_SECS {
-        return Err(GatewayError::field("signed_at", "it lies ahead of the node's clock"));
+        return Err(GatewayError::field(
+            "signed_at",
+            "it lies ahead of the node's clock",
+        ));
     }
     Ok(())
 }
@@ -114,13 +138,17 @@ pub(crate) async fn wrap(
         return Err(GatewayError::GrantEnded);
     }
     if caller.status != Status::Approved && caller.subject == facts.grantee {
-        return Err(GatewayError::NotApproved("you are not approved, or suspended"));
+        return Err(GatewayError::NotApproved(
+            "you are not approved, or suspended",
+        ));
     }
     let epochs = app.chain.epochs(facts.subject).await?.masked(facts.read);
     let kept = app.vault.wrap(grant, epochs).await?;
     let kept = kept.filter(|kept| kept.subject == facts.subject && kept.grantee == facts.grantee);
     let kept = kept.ok_or_else(|| GatewayError::not_found("wrap of the present epochs"))?;
-    serde_json::from_slice(&kept.body).map(Json).map_err(|_| GatewayError::Stored("wrap"))
+    serde_json::from_slice(&kept.body)
+        .map(Json)
+        .map_err(|_| GatewayError::Stored("wrap"))
 }
 
 #[utoipa::path(
@@ -145,14 +173,24 @@ pub(crate) async fn put_back_links(
         return Err(GatewayError::field("links", "name at least one"));
     }
     if put.links.len() > MAX_BACK_LINKS {
-        return Err(GatewayError::TooLarge { what: "links", limit: MAX_BACK_LINKS as u64 });
+        return Err(GatewayError::TooLarge {
+            what: "links",
+            limit: MAX_BACK_LINKS as u64,
+        });
     }
     let mut links = Vec::with_capacity(put.links.len());
     for (place, link) in put.links.into_iter().enumerate() {
         if link.sealed.0.len() != BACK_LINK_BYTES {
-            return Err(GatewayError::field(format!("links[{place}].sealed"), "a back-link has 64 bytes"));
+            return Err(GatewayError::field(
+                format!("links[{place}].sealed"),
+                "a back-link has 64 bytes",
+            ));
         }
-        links.push(carechain_vault::BackLink { lane: link.lane, epoch: link.epoch, link: link.sealed.0 });
+        links.push(carechain_vault::BackLink {
+            lane: link.lane,
+            epoch: link.epoch,
+            link: link.sealed.0,
+        });
     }
     app.vault.put_back_links(subject, &links).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -179,12 +217,18 @@ pub(crate) async fn back_links(
         epoch: link.epoch,
         sealed: link.link.into(),
     });
-    Ok(Json(BackLinks { links: links.collect() }))
+    Ok(Json(BackLinks {
+        links: links.collect(),
+    }))
 }
 
 impl App {
     /// Lanes that the reader may read now.
-    async fn readable(&self, subject: SubjectId, reader: SubjectId) -> Result<LaneSet, GatewayError> {
+    async fn readable(
+        &self,
+        subject: SubjectId,
+        reader: SubjectId,
+    ) -> Result<LaneSet, GatewayError> {
         Ok(self.chain.lanes_of(subject, reader, unix_secs()).await?.0)
     }
 }
@@ -216,7 +260,8 @@ mod tests {
         };
         wrap.signature = key.sign_digest(&digest(7, &wrap)).to_vec().into();
         check_form(&wrap, 100).unwrap();
-        let signer = |wrap: &SignedWrap, chain| recover(&digest(chain, wrap), wrap.signature.as_ref());
+        let signer =
+            |wrap: &SignedWrap, chain| recover(&digest(chain, wrap), wrap.signature.as_ref());
         assert_eq!(signer(&wrap, 7), Ok(key.address()));
         assert_ne!(signer(&wrap, 8), Ok(key.address()));
         let changes: [fn(&mut SignedWrap); 9] = [
@@ -235,9 +280,21 @@ mod tests {
             change(&mut changed);
             assert_ne!(signer(&changed, 7), Ok(key.address()));
         }
-        let unread = SignedWrap { epochs: Epochs(U256::from(5) << 16), ..wrap.clone() };
+        let unread = SignedWrap {
+            epochs: Epochs(U256::from(5) << 16),
+            ..wrap.clone()
+        };
         assert!(check_form(&unread, 100).is_err());
         assert!(check_form(&wrap, 39).is_err());
-        assert!(check_form(&SignedWrap { sealed: Base64(vec![0; WRAP_MAX_BYTES + 1]), ..wrap }, 100).is_err());
+        assert!(
+            check_form(
+                &SignedWrap {
+                    sealed: Base64(vec![0; WRAP_MAX_BYTES + 1]),
+                    ..wrap
+                },
+                100
+            )
+            .is_err()
+        );
     }
 }

@@ -38,15 +38,21 @@ impl Follower {
     /// What the vault does about a change.
     async fn settle(&self, what: &What) -> Result<(), GatewayError> {
         let done = match what {
-            What::KeyBundleChanged { subject, hash, .. } => {
-                self.vault.promote_document(*subject, DocumentKind::KeyBundle, *hash).await.map(drop)
-            }
-            What::ProfileChanged { subject, hash } => {
-                self.vault.promote_document(*subject, DocumentKind::Profile, *hash).await.map(drop)
-            }
-            What::DeviceRemoved { subject, device } => {
-                self.vault.end_sessions_of(*subject, *device).await.map(drop)
-            }
+            What::KeyBundleChanged { subject, hash, .. } => self
+                .vault
+                .promote_document(*subject, DocumentKind::KeyBundle, *hash)
+                .await
+                .map(drop),
+            What::ProfileChanged { subject, hash } => self
+                .vault
+                .promote_document(*subject, DocumentKind::Profile, *hash)
+                .await
+                .map(drop),
+            What::DeviceRemoved { subject, device } => self
+                .vault
+                .end_sessions_of(*subject, *device)
+                .await
+                .map(drop),
             What::Ended { grant, .. } => self.vault.delete_wraps(*grant).await.map(drop),
             What::Registered { .. }
             | What::StatusChanged { .. }
@@ -76,7 +82,12 @@ impl Follower {
         let oldest = unix_secs().saturating_sub(NOTICE_AGE_SECS);
         let recent = || changes.iter().filter(|change| change.time >= oldest);
         let administrators = if recent().any(|change| for_administrators(&change.what)) {
-            self.index.administrators().await?.into_iter().map(|row| row.subject).collect()
+            self.index
+                .administrators()
+                .await?
+                .into_iter()
+                .map(|row| row.subject)
+                .collect()
         } else {
             Vec::new()
         };
@@ -84,7 +95,9 @@ impl Follower {
         let mut writers = HashSet::new();
         let mut notices = Vec::new();
         for change in recent() {
-            if let What::Anchored { subject, author, .. } = &change.what
+            if let What::Anchored {
+                subject, author, ..
+            } = &change.what
                 && !writers.insert((change.block, *subject, *author))
             {
                 continue;
@@ -96,7 +109,13 @@ impl Follower {
 }
 
 fn anchored(change: &Change) -> Option<(carechain_domain::RecordId, u32, B256)> {
-    if let What::Anchored { record, version, commitment, .. } = &change.what {
+    if let What::Anchored {
+        record,
+        version,
+        commitment,
+        ..
+    } = &change.what
+    {
         Some((*record, *version, *commitment))
     } else {
         None
@@ -130,52 +149,137 @@ fn told(change: &Change, administrators: &[SubjectId]) -> Vec<NewNotification> {
     };
     let all = |notice, subject: SubjectId, about| {
         let others = administrators.iter().filter(|admin| **admin != subject);
-        others.map(|admin| tell(*admin, notice, subject, Some(subject), about)).collect()
+        others
+            .map(|admin| tell(*admin, notice, subject, Some(subject), about))
+            .collect()
     };
     match &change.what {
-        What::Requested { request, subject, requester } => {
-            vec![tell(*subject, Notice::AccessRequested, *subject, Some(*requester), request.0)]
+        What::Requested {
+            request,
+            subject,
+            requester,
+        } => {
+            vec![tell(
+                *subject,
+                Notice::AccessRequested,
+                *subject,
+                Some(*requester),
+                request.0,
+            )]
         }
-        What::Withdrawn { request, subject, requester } => {
-            vec![tell(*subject, Notice::RequestWithdrawn, *subject, Some(*requester), request.0)]
+        What::Withdrawn {
+            request,
+            subject,
+            requester,
+        } => {
+            vec![tell(
+                *subject,
+                Notice::RequestWithdrawn,
+                *subject,
+                Some(*requester),
+                request.0,
+            )]
         }
-        What::Refused { request, subject, requester } => {
-            vec![tell(*requester, Notice::RequestRefused, *subject, Some(*subject), request.0)]
+        What::Refused {
+            request,
+            subject,
+            requester,
+        } => {
+            vec![tell(
+                *requester,
+                Notice::RequestRefused,
+                *subject,
+                Some(*subject),
+                request.0,
+            )]
         }
-        What::Granted { grant, subject, grantee } => {
-            vec![tell(*grantee, Notice::AccessGranted, *subject, Some(*subject), grant.0)]
+        What::Granted {
+            grant,
+            subject,
+            grantee,
+        } => {
+            vec![tell(
+                *grantee,
+                Notice::AccessGranted,
+                *subject,
+                Some(*subject),
+                grant.0,
+            )]
         }
-        What::Ended { grant, subject, grantee, revoked } => {
-            let mut both = vec![tell(*grantee, Notice::AccessEnded, *subject, Some(*subject), grant.0)];
+        What::Ended {
+            grant,
+            subject,
+            grantee,
+            revoked,
+        } => {
+            let mut both = vec![tell(
+                *grantee,
+                Notice::AccessEnded,
+                *subject,
+                Some(*subject),
+                grant.0,
+            )];
             if !revoked {
                 both.push(tell(*subject, Notice::AccessEnded, *subject, None, grant.0));
             }
             both
         }
-        What::Anchored { subject, author, record, amends, .. } => {
+        What::Anchored {
+            subject,
+            author,
+            record,
+            amends,
+            ..
+        } => {
             // Who wrote what was amended is told of that; the patient of one thing or the other.
             let amended = amends.filter(|(_, of)| of != author);
             let by = Some(*author);
-            let of = amended.map(|(record, of)| tell(of, Notice::RecordAmended, *subject, by, record.0));
+            let of =
+                amended.map(|(record, of)| tell(of, Notice::RecordAmended, *subject, by, record.0));
             let added = author != subject && amended.is_none_or(|(_, of)| of != *subject);
             let added = added.then(|| tell(*subject, Notice::RecordAdded, *subject, by, record.0));
             of.into_iter().chain(added).collect()
         }
-        What::Applied { subject, credential_hash } => {
-            all(Notice::ApplicationReceived, *subject, *credential_hash)
-        }
-        what @ What::StatusChanged { subject, initial: true, .. } if for_administrators(what) => {
-            all(Notice::ApplicationReceived, *subject, subject.0)
-        }
+        What::Applied {
+            subject,
+            credential_hash,
+        } => all(Notice::ApplicationReceived, *subject, *credential_hash),
+        what @ What::StatusChanged {
+            subject,
+            initial: true,
+            ..
+        } if for_administrators(what) => all(Notice::ApplicationReceived, *subject, subject.0),
         What::StatusChanged { initial: true, .. } => Vec::new(),
         What::StatusChanged { subject, .. } => {
-            vec![tell(*subject, Notice::StatusChanged, *subject, None, subject.0)]
+            vec![tell(
+                *subject,
+                Notice::StatusChanged,
+                *subject,
+                None,
+                subject.0,
+            )]
         }
-        What::DeviceAdded { subject, device, first: false } => {
-            vec![tell(*subject, Notice::DeviceAdded, *subject, None, word(*device))]
+        What::DeviceAdded {
+            subject,
+            device,
+            first: false,
+        } => {
+            vec![tell(
+                *subject,
+                Notice::DeviceAdded,
+                *subject,
+                None,
+                word(*device),
+            )]
         }
         What::DeviceRemoved { subject, device } => {
-            vec![tell(*subject, Notice::DeviceRemoved, *subject, None, word(*device))]
+            vec![tell(
+                *subject,
+                Notice::DeviceRemoved,
+                *subject,
+                None,
+                word(*device),
+            )]
         }
         What::Registered { .. }
         | What::Voted { .. }
@@ -206,7 +310,12 @@ mod tests {
     }
 
     fn change(what: What) -> Change {
-        Change { block: 7, log_index: 3, time: 100, what }
+        Change {
+            block: 7,
+            log_index: 3,
+            time: 100,
+            what,
+        }
     }
 
     fn anchor(author: SubjectId, amends: Option<(RecordId, SubjectId)>) -> Change {
@@ -222,7 +331,10 @@ mod tests {
     }
 
     fn who(change: &Change) -> Vec<(SubjectId, Notice)> {
-        told(change, &[id(5), id(6)]).into_iter().map(|n| (n.recipient, n.notice)).collect()
+        told(change, &[id(5), id(6)])
+            .into_iter()
+            .map(|n| (n.recipient, n.notice))
+            .collect()
     }
 
     #[test]
@@ -234,26 +346,51 @@ mod tests {
             who(&anchor(id(2), Some((amended, id(3))))),
             [(id(3), Notice::RecordAmended), (id(1), Notice::RecordAdded)]
         );
-        assert_eq!(who(&anchor(id(2), Some((amended, id(1))))), [(id(1), Notice::RecordAmended)]);
-        assert_eq!(who(&anchor(id(2), Some((amended, id(2))))), [(id(1), Notice::RecordAdded)]);
+        assert_eq!(
+            who(&anchor(id(2), Some((amended, id(1))))),
+            [(id(1), Notice::RecordAmended)]
+        );
+        assert_eq!(
+            who(&anchor(id(2), Some((amended, id(2))))),
+            [(id(1), Notice::RecordAdded)]
+        );
     }
 
     #[test]
     fn administrators_are_told_of_applications_alone_and_never_of_their_own() {
-        let applied = change(What::Applied { subject: id(5), credential_hash: B256::ZERO });
+        let applied = change(What::Applied {
+            subject: id(5),
+            credential_hash: B256::ZERO,
+        });
         assert_eq!(who(&applied), [(id(6), Notice::ApplicationReceived)]);
         let status = |kind, initial| {
-            change(What::StatusChanged { subject: id(2), kind, status: Status::Pending, reason: 0, initial })
+            change(What::StatusChanged {
+                subject: id(2),
+                kind,
+                status: Status::Pending,
+                reason: 0,
+                initial,
+            })
         };
         assert_eq!(who(&status(Kind::Doctor, true)), []);
         assert_eq!(who(&status(Kind::Administrator, true)).len(), 2);
-        assert_eq!(who(&status(Kind::Doctor, false)), [(id(2), Notice::StatusChanged)]);
+        assert_eq!(
+            who(&status(Kind::Doctor, false)),
+            [(id(2), Notice::StatusChanged)]
+        );
     }
 
     #[test]
     fn a_grant_that_ends_by_date_is_told_to_both() {
         let grant = carechain_domain::GrantId(B256::ZERO);
-        let ended = |revoked| change(What::Ended { grant, subject: id(1), grantee: id(2), revoked });
+        let ended = |revoked| {
+            change(What::Ended {
+                grant,
+                subject: id(1),
+                grantee: id(2),
+                revoked,
+            })
+        };
         assert_eq!(who(&ended(true)), [(id(2), Notice::AccessEnded)]);
         assert_eq!(who(&ended(false)).len(), 2);
     }

@@ -25,7 +25,10 @@ impl App {
         anchors: &[carechain_index::AnchorRow],
         owner: bool,
     ) -> Result<Vec<Option<ReleaseRow>>, GatewayError> {
-        let wanted: Vec<_> = anchors.iter().map(|anchor| (anchor.record, anchor.version)).collect();
+        let wanted: Vec<_> = anchors
+            .iter()
+            .map(|anchor| (anchor.record, anchor.version))
+            .collect();
         let mut rows = Vec::with_capacity(wanted.len());
         for chunk in wanted.chunks(MAX_RELEASE_ROWS) {
             rows.extend(self.vault.release_rows(subject, chunk, owner).await?);
@@ -59,7 +62,12 @@ impl Answer {
             .map(|(anchor, row)| part(&app, anchor, row, blobs))
             .collect();
         let parts = parts?.into_iter().peekable();
-        Ok(Self { app, header: Some(header), parts, done: false })
+        Ok(Self {
+            app,
+            header: Some(header),
+            parts,
+            done: false,
+        })
     }
 
     /// Whether the end frame has been given out.
@@ -74,23 +82,33 @@ impl Answer {
         }
         let mut piece = Vec::new();
         let (mut cids, mut bytes) = (Vec::new(), 0);
-        while let Some((item, blob)) = self.parts.next_if(|_| bytes < PIECE_BYTES && piece.len() < PIECE_ITEMS) {
+        while let Some((item, blob)) = self
+            .parts
+            .next_if(|_| bytes < PIECE_BYTES && piece.len() < PIECE_ITEMS)
+        {
             if let Some(cid) = blob {
                 bytes += item.size;
                 cids.push(cid);
             }
             piece.push(item);
         }
-        let blobs = if cids.is_empty() { Vec::new() } else { self.app.store.get_many(cids).await? };
+        let blobs = if cids.is_empty() {
+            Vec::new()
+        } else {
+            self.app.store.get_many(cids).await?
+        };
         let mut blobs = blobs.into_iter();
-        let mut out = Vec::with_capacity(usize::try_from(bytes).unwrap_or(0) + 1_024 * (piece.len() + 1));
+        let mut out =
+            Vec::with_capacity(usize::try_from(bytes).unwrap_or(0) + 1_024 * (piece.len() + 1));
         if let Some(header) = self.header.take() {
             put_json(&mut out, FrameKind::Header, &header)?;
         }
         for item in piece {
             put_json(&mut out, FrameKind::Item, &item)?;
             if item.has_blob {
-                let blob = blobs.next().ok_or(GatewayError::Stored("fewer blobs than items"))??;
+                let blob = blobs
+                    .next()
+                    .ok_or(GatewayError::Stored("fewer blobs than items"))??;
                 frame::put_blob(&mut out, &blob);
             }
         }
@@ -106,7 +124,10 @@ impl Answer {
         match self.next().await {
             Ok(piece) => piece,
             Err(error) => {
-                tracing::error!(cause = error.causes(), "a release failed after it had begun");
+                tracing::error!(
+                    cause = error.causes(),
+                    "a release failed after it had begun"
+                );
                 self.done = true;
                 let mut out = Vec::new();
                 put_json(&mut out, FrameKind::Error, &error.body()).ok()?;
@@ -132,7 +153,11 @@ fn part(
     Ok((item(anchor, row, blob.is_some()), blob))
 }
 
-fn item(anchor: carechain_index::AnchorRow, row: Option<ReleaseRow>, has_blob: bool) -> ReleaseItem {
+fn item(
+    anchor: carechain_index::AnchorRow,
+    row: Option<ReleaseRow>,
+    has_blob: bool,
+) -> ReleaseItem {
     let anchor = AnchorRow {
         record: anchor.record,
         author: anchor.author,
@@ -172,7 +197,11 @@ fn item(anchor: carechain_index::AnchorRow, row: Option<ReleaseRow>, has_blob: b
     }
 }
 
-fn put_json(out: &mut Vec<u8>, kind: FrameKind, value: &impl serde::Serialize) -> Result<(), GatewayError> {
+fn put_json(
+    out: &mut Vec<u8>,
+    kind: FrameKind,
+    value: &impl serde::Serialize,
+) -> Result<(), GatewayError> {
     let json = serde_json::to_vec(value).map_err(|_| GatewayError::Stored("frame"))?;
     frame::put(out, kind, &json);
     Ok(())

@@ -33,7 +33,10 @@ pub(crate) fn check(
         return Err(GatewayError::Expired("the statement"));
     }
     if Purpose::try_from(statement.purpose).is_err() {
-        return Err(GatewayError::field("statement.purpose", "there is no such purpose"));
+        return Err(GatewayError::field(
+            "statement.purpose",
+            "there is no such purpose",
+        ));
     }
     let release = release(statement);
     match release.shape() {
@@ -66,12 +69,18 @@ fn release(statement: &ReleaseStatement) -> Release {
 
 fn check_listing(request: &ReleaseRequest) -> Result<(), GatewayError> {
     if !request.records.is_empty() {
-        return Err(GatewayError::field("records", "a listing names lanes and no records"));
+        return Err(GatewayError::field(
+            "records",
+            "a listing names lanes and no records",
+        ));
     }
     let mut seen = HashSet::new();
     for page in &request.after {
         if !request.statement.lanes.contains(page.lane) || !seen.insert(page.lane) {
-            return Err(GatewayError::field("after", "name lanes of the listing, each once"));
+            return Err(GatewayError::field(
+                "after",
+                "name lanes of the listing, each once",
+            ));
         }
         if i64::try_from(page.sequence).is_err() {
             return Err(GatewayError::field("after", "a sequence is out of range"));
@@ -83,20 +92,32 @@ fn check_listing(request: &ReleaseRequest) -> Result<(), GatewayError> {
 fn check_records(request: &ReleaseRequest) -> Result<(), GatewayError> {
     let records = &request.records;
     if records.len() > MAX_RELEASE_RECORDS {
-        return Err(GatewayError::TooLarge { what: "records", limit: MAX_RELEASE_RECORDS as u64 });
+        return Err(GatewayError::TooLarge {
+            what: "records",
+            limit: MAX_RELEASE_RECORDS as u64,
+        });
     }
     if !request.after.is_empty() {
         return Err(GatewayError::field("after", "it is for listings"));
     }
     if records.len() as u64 != u64::from(request.statement.count) {
-        return Err(GatewayError::field("records", "there are another number of them than signed"));
+        return Err(GatewayError::field(
+            "records",
+            "there are another number of them than signed",
+        ));
     }
     if records.iter().collect::<HashSet<_>>().len() != records.len() {
         return Err(GatewayError::field("records", "one is named twice"));
     }
-    let leaves: Vec<_> = records.iter().map(|(record, version)| (record.0, *version)).collect();
+    let leaves: Vec<_> = records
+        .iter()
+        .map(|(record, version)| (record.0, *version))
+        .collect();
     if release_root(&leaves) != request.statement.root {
-        return Err(GatewayError::field("records", "they are not those under the root that was signed"));
+        return Err(GatewayError::field(
+            "records",
+            "they are not those under the root that was signed",
+        ));
     }
     Ok(())
 }
@@ -119,14 +140,18 @@ mod tests {
     fn signed(mut request: ReleaseRequest) -> ReleaseRequest {
         let key = SigningKey::from_bytes(&[5; 32]).unwrap();
         let settings = settings();
-        let digest = release(&request.statement).digest(settings.chain_id, settings.contracts.records);
+        let digest =
+            release(&request.statement).digest(settings.chain_id, settings.contracts.records);
         request.device = key.address();
         request.signature = key.sign_digest(&digest).to_vec().into();
         request
     }
 
     fn records() -> ReleaseRequest {
-        let records = vec![(RecordId(B256::repeat_byte(1)), 1), (RecordId(B256::repeat_byte(2)), 3)];
+        let records = vec![
+            (RecordId(B256::repeat_byte(1)), 1),
+            (RecordId(B256::repeat_byte(2)), 3),
+        ];
         let leaves: Vec<_> = records.iter().map(|(r, v)| (r.0, *v)).collect();
         signed(ReleaseRequest {
             statement: ReleaseStatement {
@@ -167,7 +192,10 @@ mod tests {
             check(&settings(), &request, NOW).unwrap();
             check(&settings(), &request, NOW + 29).unwrap();
             for now in [NOW + 30, NOW - 31] {
-                assert_eq!(check(&settings(), &request, now).unwrap_err().code(), ErrorCode::Expired);
+                assert_eq!(
+                    check(&settings(), &request, now).unwrap_err().code(),
+                    ErrorCode::Expired
+                );
             }
         }
     }
@@ -208,7 +236,12 @@ mod tests {
             |r| r.records[0].1 = 2,
             |r| r.records.push(r.records[0]),
             |r| r.records.clear(),
-            |r| r.after.push(LanePage { lane: Lane::try_from(0).unwrap(), sequence: 1 }),
+            |r| {
+                r.after.push(LanePage {
+                    lane: Lane::try_from(0).unwrap(),
+                    sequence: 1,
+                })
+            },
         ];
         for change in changes {
             let mut request = records();
@@ -217,7 +250,10 @@ mod tests {
         }
         for (lane, sequence) in [(1, 0), (0, u64::MAX)] {
             let mut request = listing();
-            request.after.push(LanePage { lane: Lane::try_from(lane).unwrap(), sequence });
+            request.after.push(LanePage {
+                lane: Lane::try_from(lane).unwrap(),
+                sequence,
+            });
             assert_eq!(code(&signed(request)), ErrorCode::InvalidField);
         }
         let mut twice = records();
