@@ -128,15 +128,15 @@ impl Context {
 
     async fn open(&self, password: &Secret) -> Result<Device<Terminal>, CliError> {
         let (path, bytes) = self.keyset_file()?;
-        Device::open(self.terminal(&path)?, &bytes, password)
-            .await
-            .map_err(|error| match error {
-                ClientError::Crypto {
-                    source: CryptoError::WrongPassword,
-                    ..
-                } => CliError::WrongPassword(path),
-                other => other.into(),
-            })
+        let opened = Device::open(self.terminal(&path)?, &bytes, password).await;
+        opened.map_err(|error| {
+            let wrong = CryptoError::WrongPassword;
+            if matches!(&error, ClientError::Crypto { source, .. } if *source == wrong) {
+                CliError::WrongPassword(path)
+            } else {
+                error.into()
+            }
+        })
     }
 }
 

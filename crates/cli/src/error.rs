@@ -7,7 +7,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use carechain_client::{ClientError, Lie};
+use carechain_client::{ClientError, Lie, PlatformError};
 use carechain_crypto::CryptoError;
 use carechain_node::NodeError;
 
@@ -24,10 +24,10 @@ pub(crate) enum CliError {
     },
     /// The client refused or failed.
     #[error(transparent)]
-    Client(#[from] ClientError),
+    Client(Box<ClientError>),
     /// The node did not start, run or stop.
     #[error(transparent)]
-    Node(#[from] NodeError),
+    Node(Box<NodeError>),
     /// Keys or documents of one's own.
     #[error("{what}: {source}")]
     Crypto {
@@ -105,7 +105,36 @@ pub(crate) enum CliError {
     Output(io::Error),
 }
 
+impl From<ClientError> for CliError {
+    fn from(error: ClientError) -> CliError {
+        CliError::Client(Box::new(error))
+    }
+}
+
+impl From<NodeError> for CliError {
+    fn from(error: NodeError) -> CliError {
+        CliError::Node(Box::new(error))
+    }
+}
+
 impl CliError {
+    /// What the client refused or failed at, where it did.
+    fn client(&self) -> Option<&ClientError> {
+        if let CliError::Client(error) = self {
+            Some(error)
+        } else {
+            None
+        }
+    }
+
+    /// Whether the node could not be reached.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        matches!(
+            self.client(),
+            Some(ClientError::Platform(PlatformError::Network(_)))
+        )
+    }
+
     /// A value that was given and cannot be used.
     pub(crate) fn usage(field: &'static str, why: impl Into<String>) -> CliError {
         CliError::Usage {
@@ -166,12 +195,16 @@ impl CliError {
 
     /// The field at fault, where there is one.
     pub(crate) fn field(&self) -> Option<&str> {
-        match self {
-            CliError::Usage { field, .. } | CliError::Client(ClientError::Field { field, .. }) => {
-                Some(field)
-            }
-            CliError::Client(ClientError::Refused { field, .. }) => field.as_deref(),
-            _ => None,
+        if let CliError::Usage { field, .. } = self {
+            return Some(field);
+        }
+        let error = self.client()?;
+        if let ClientError::Field { field, .. } = error {
+            Some(field)
+        } else if let ClientError::Refused { field, .. } = error {
+            field.as_deref()
+        } else {
+            None
         }
     }
 
@@ -191,56 +224,86 @@ impl CliError {
     }
 
     /// What to do about it.
-    pub(crate) fn advice(&self) -> Option<String> {
-        let advice = match self {
-            CliError::KeysetMissing(_) => {
-                "make keys with `carechain keys create`, bring them back with `carechain keys restore`, or name \
-                 another file by --keyset"
-            }
-            CliError::KeysetExists(_) => {
-                "name another file by --keyset; this one is not overwritten"
-            }
-            CliError::WrongPassword(_) => {
-                "try again; without the password, `carechain keys restore` with your 24 words makes a new keyset file"
-            }
-            CliError::NoPassword(_) => {
-                "give it by --password-file or CARECHAIN_PASSWORD, or run this in a terminal"
-            }
-            CliError::KeysetBusy(_) => "wait until it has ended, or end it",
-            CliError::Ambiguous { .. } => "type more of it; --json prints it whole",
-            CliError::Rejected(_) => "correct the files, or store them as they are with --lenient",
-            CliError::Faults(_) => {
-                "do not rely on what is listed; keep the output and tell the node's operator"
-            }
-            CliError::Client(error) => return client_advice(error).map(str::to_owned),
-            CliError::Node(NodeError::NotLoopback(_)) => {
-                "use --listen 127.0.0.1:PORT, with a TLS proxy before it"
-            }
-            CliError::Node(NodeError::InUse(_)) => "stop the other node, or use another --data",
-            _ => return None,
-        };
-        Some(advice.to_owned())
+    pub(crate) fn advice(&self) -> Option<&'static str> {
+        ADVICE
+            .iter()
+            .find(|(applies, _)| applies(self))
+            .map(|(_, advice)| *advice)
     }
 }
 
-fn client_advice(error: &ClientError) -> Option<&'static str> {
-    match error {
-        ClientError::Platform(carechain_client::PlatformError::Network(_)) => {
-            Some("is the node running? Start one with `carechain node`, or name another by --node")
-        }
-        ClientError::NotRegistered => Some("register them: carechain register patient"),
-        ClientError::Lie(Lie::AnotherNode { .. }) => {
-            Some("name the node that the keys belong to by --node, or other keys by --keyset")
-        }
-        ClientError::NotGranted { .. } | ClientError::CategoryNotGranted { .. } => {
-            Some("ask for access: carechain request PATIENT --read …")
-        }
-        ClientError::NotApproved { .. } => {
-            Some("apply with `carechain apply`, and wait for an administrator")
-        }
-        _ => None,
-    }
-}
+/// Whether an advice fits an error, and the advice.
+type Advice = (fn(&CliError) -> bool, &'static str);
+
+/// Which errors something can be done about, and what.
+const ADVICE: [Advice; 15] = [
+    (
+        |e| matches!(e, CliError::KeysetMissing(_)),
+        "make keys with `carechain keys create`, bring them back with `carechain keys restore`, or name another file \
+         by --keyset",
+    ),
+    (
+        |e| matches!(e, CliError::KeysetExists(_)),
+        "name another file by --keyset; this one is not overwritten",
+    ),
+    (
+        |e| matches!(e, CliError::WrongPassword(_)),
+        "try again; without the password, `carechain keys restore` with your 24 words makes a new keyset file",
+    ),
+    (
+        |e| matches!(e, CliError::NoPassword(_)),
+        "give it by --password-file or CARECHAIN_PASSWORD, or run this in a terminal",
+    ),
+    (
+        |e| matches!(e, CliError::KeysetBusy(_)),
+        "wait until it has ended, or end it",
+    ),
+    (
+        |e| matches!(e, CliError::Ambiguous { .. }),
+        "type more of it; --json prints it whole",
+    ),
+    (
+        |e| matches!(e, CliError::Rejected(_)),
+        "correct the files, or store them as they are with --lenient",
+    ),
+    (
+        |e| matches!(e, CliError::Faults(_)),
+        "do not rely on what is listed; keep the output and tell the node's operator",
+    ),
+    (
+        CliError::is_unreachable,
+        "is the node running? Start one with `carechain node`, or name another by --node",
+    ),
+    (
+        |e| matches!(e.client(), Some(ClientError::NotRegistered)),
+        "register them: carechain register patient",
+    ),
+    (
+        |e| matches!(e.client(), Some(ClientError::Lie(Lie::AnotherNode { .. }))),
+        "name the node that the keys belong to by --node, or other keys by --keyset",
+    ),
+    (
+        |e| {
+            matches!(
+                e.client(),
+                Some(ClientError::NotGranted { .. } | ClientError::CategoryNotGranted { .. })
+            )
+        },
+        "ask for access: carechain request PATIENT --read …",
+    ),
+    (
+        |e| matches!(e.client(), Some(ClientError::NotApproved { .. })),
+        "apply with `carechain apply`, and wait for an administrator",
+    ),
+    (
+        |e| matches!(e, CliError::Node(error) if matches!(**error, NodeError::NotLoopback(_))),
+        "use --listen 127.0.0.1:PORT, with a TLS proxy before it",
+    ),
+    (
+        |e| matches!(e, CliError::Node(error) if matches!(**error, NodeError::InUse(_))),
+        "stop the other node, or use another --data",
+    ),
+];
 
 fn client_code(error: &ClientError) -> &'static str {
     match error {
@@ -269,12 +332,16 @@ fn client_code(error: &ClientError) -> &'static str {
 }
 
 fn node_code(error: &NodeError) -> &'static str {
-    match error {
-        NodeError::NotLoopback(_) => "not_loopback",
-        NodeError::InUse(_) => "in_use",
-        NodeError::NewerFormat { .. } => "newer_format",
-        NodeError::Damaged { .. } => "damaged",
-        _ => "node",
+    if matches!(error, NodeError::NotLoopback(_)) {
+        "not_loopback"
+    } else if matches!(error, NodeError::InUse(_)) {
+        "in_use"
+    } else if matches!(error, NodeError::NewerFormat { .. }) {
+        "newer_format"
+    } else if matches!(error, NodeError::Damaged { .. }) {
+        "damaged"
+    } else {
+        "node"
     }
 }
 
@@ -286,14 +353,14 @@ mod tests {
     fn wrong_use_is_2_and_everything_else_1() {
         assert_eq!(CliError::usage("--until", "is in the past").exit_code(), 2);
         assert_eq!(CliError::WrongPassword("k".into()).exit_code(), 1);
-        assert_eq!(CliError::Client(ClientError::NotRegistered).exit_code(), 1);
+        assert_eq!(CliError::from(ClientError::NotRegistered).exit_code(), 1);
     }
 
     #[test]
     fn a_message_has_its_causes_once() {
         let error = CliError::file("reading", Path::new("x"))(io::Error::other("broken disk"));
         assert_eq!(error.message(), "reading x: broken disk");
-        let error = CliError::Node(NodeError::InUse("d".into()));
+        let error = CliError::from(NodeError::InUse("d".into()));
         assert_eq!(
             error.message(),
             "data folder d is in use by another process"

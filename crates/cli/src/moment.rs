@@ -11,6 +11,9 @@ use jiff::tz::TimeZone;
 /// Seconds of the longest duration: ten years.
 const MAX_DURATION_SECS: u64 = 10 * 366 * 86_400;
 
+/// Characters of a date such as 2027-01-31.
+const DATE_CHARS: usize = 10;
+
 /// A moment, or how long from now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum When {
@@ -46,6 +49,10 @@ impl FromStr for When {
             moment
         } else {
             // A date alone means its end: "until Friday" includes Friday.
+            // A day with an hour but no offset would be somebody's hour: it is refused.
+            if text.len() != DATE_CHARS {
+                return Err(expected.to_owned());
+            }
             let date: Date = text.parse().map_err(|_| expected)?;
             let next = date.tomorrow().map_err(|_| expected)?;
             next.to_zoned(TimeZone::UTC)

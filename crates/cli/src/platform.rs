@@ -37,7 +37,7 @@ impl Terminal {
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(SILENCE_TIMEOUT)
             .build()
-            .map_err(|e| CliError::Client(network(&e).into()))?;
+            .map_err(|e| CliError::from(carechain_client::ClientError::from(network(&e))))?;
         Ok(Terminal {
             http,
             node,

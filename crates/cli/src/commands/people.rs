@@ -1,6 +1,6 @@
 //! `register`, `profile`, `apply`, `directory`.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use alloy_primitives::B256;
 use carechain_api::DirectoryQuery;
@@ -179,7 +179,7 @@ pub(super) async fn apply(ctx: &Context, args: &ApplyArgs) -> Result<(), CliErro
     let documents = args
         .files
         .iter()
-        .map(document)
+        .map(|path| document(path))
         .collect::<Result<Vec<_>, _>>()?;
     let opened = ctx.device().await?;
     let count = documents.len();
@@ -199,7 +199,7 @@ pub(super) async fn apply(ctx: &Context, args: &ApplyArgs) -> Result<(), CliErro
     })
 }
 
-fn document(path: &PathBuf) -> Result<ApplicationDocument, CliError> {
+fn document(path: &Path) -> Result<ApplicationDocument, CliError> {
     let name = path
         .file_name()
         .unwrap_or(path.as_os_str())

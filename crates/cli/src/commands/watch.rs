@@ -40,8 +40,7 @@ pub(super) async fn watch(ctx: &Context, args: &WatchArgs) -> Result<(), CliErro
             Ok(true) => return Ok(()),
             // The node closed the stream, or went away: it may be starting anew.
             Ok(false) => {}
-            Err(CliError::Client(ClientError::Platform(PlatformError::Network(_))))
-                if failures < MAX_ATTEMPTS => {}
+            Err(error) if error.is_unreachable() => {}
             Err(error) => return Err(error),
         }
         failures += 1;

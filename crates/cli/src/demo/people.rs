@@ -171,10 +171,10 @@ async fn approve(
 /// The day on which the chart ends: today at the first attempt, the same ever after.
 fn date(dir: &Path, opened: &Opened) -> Result<String, CliError> {
     let path = dir.join(PLAN_FILE);
-    if let Some(bytes) = files::read(&path, FILE_MAX_BYTES)? {
-        if let Ok(plan) = serde_json::from_slice::<Plan>(&bytes) {
-            return Ok(plan.date);
-        }
+    if let Some(bytes) = files::read(&path, FILE_MAX_BYTES)?
+        && let Ok(plan) = serde_json::from_slice::<Plan>(&bytes)
+    {
+        return Ok(plan.date);
     }
     let plan = Plan {
         date: utc_date(carechain_client::Platform::now_secs(
