@@ -295,85 +295,44 @@ mod tests {
         }
     }
 
+    fn field(author: SubjectId, change: fn(&mut carechain_api::StageRow)) -> &'static str {
+        let mut row = row(author);
+        change(&mut row);
+        checked(id(1), author, row).unwrap_err().0
+    }
+
     #[test]
     fn a_row_has_its_own_name_and_the_slots_of_its_author() {
-        let patient = carechain_api::StageRow {
-            inbox: None,
-            inbox_key_version: 0,
-            ..row(id(1))
-        };
-        checked(id(1), id(1), patient.clone()).unwrap();
-        let doctor = carechain_api::StageRow {
-            slot: None,
-            ..row(id(2))
-        };
-        checked(id(1), id(2), doctor.clone()).unwrap();
-        let field = |author, row| checked(id(1), author, row).unwrap_err().0;
+        let (patient, doctor) = (id(1), id(2));
+        let mut own = row(patient);
+        (own.inbox, own.inbox_key_version) = (None, 0);
+        checked(patient, patient, own.clone()).unwrap();
+        let mut unfresh = row(doctor);
+        unfresh.slot = None;
+        checked(patient, doctor, unfresh).unwrap();
         assert_eq!(
-            field(id(2), patient.clone()),
+            checked(patient, doctor, own).unwrap_err().0,
             "record",
             "another author's record"
         );
+        assert_eq!(field(patient, |row| row.slot = None), "slot");
         assert_eq!(
-            field(
-                id(1),
-                carechain_api::StageRow {
-                    slot: None,
-                    ..patient.clone()
-                }
-            ),
+            field(patient, |row| row.slot = Some(vec![0; 63].into())),
             "slot"
         );
+        assert_eq!(field(patient, |row| row.version = 0), "version");
         assert_eq!(
-            field(
-                id(2),
-                carechain_api::StageRow {
-                    inbox: None,
-                    ..row(id(2))
-                }
-            ),
+            field(patient, |row| row.commitment = B256::ZERO),
+            "commitment"
+        );
+        assert_eq!(field(doctor, |row| row.inbox = None), "inbox");
+        assert_eq!(
+            field(doctor, |row| row.inbox = Some(vec![0; 64].into())),
             "inbox"
         );
         assert_eq!(
-            field(
-                id(2),
-                carechain_api::StageRow {
-                    inbox_key_version: 0,
-                    ..doctor
-                }
-            ),
+            field(doctor, |row| row.inbox_key_version = 0),
             "inbox_key_version"
-        );
-        let short = Some(vec![0; 63].into());
-        assert_eq!(
-            field(
-                id(1),
-                carechain_api::StageRow {
-                    slot: short,
-                    ..patient.clone()
-                }
-            ),
-            "slot"
-        );
-        assert_eq!(
-            field(
-                id(1),
-                carechain_api::StageRow {
-                    version: 0,
-                    ..patient.clone()
-                }
-            ),
-            "version"
-        );
-        assert_eq!(
-            field(
-                id(1),
-                carechain_api::StageRow {
-                    commitment: B256::ZERO,
-                    ..patient
-                }
-            ),
-            "commitment"
         );
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::B256;
 use carechain_domain::{Kind, Notice, Status, SubjectId};
 use carechain_index::{Change, What};
 use carechain_vault::{DocumentKind, EventKey, MAX_APPEND, NewNotification, VaultError};
@@ -136,152 +136,99 @@ fn for_administrators(what: &What) -> bool {
 }
 
 /// Who is told what of a change.
+#[allow(clippy::too_many_lines, reason = "a table: one arm a kind of change")]
 fn told(change: &Change, administrators: &[SubjectId]) -> Vec<NewNotification> {
-    let tell = |recipient, notice, subject, actor, about| NewNotification {
-        recipient,
-        event: EventKey::chain(change.block, change.log_index),
-        notice,
-        subject,
-        actor,
-        about,
-        block: change.block,
-        at: change.time,
-    };
-    let all = |notice, subject: SubjectId, about| {
-        let others = administrators.iter().filter(|admin| **admin != subject);
+    use Notice as N;
+    let tell =
+        |to, notice, subject, by, about| notification(change, to, notice, subject, by, about);
+    let all = |subject: SubjectId, about| {
+        let others = administrators.iter().filter(|to| **to != subject);
         others
-            .map(|admin| tell(*admin, notice, subject, Some(subject), about))
+            .map(|to| tell(*to, N::ApplicationReceived, subject, Some(subject), about))
             .collect()
     };
-    match &change.what {
+    // s: the subject; r: who asks; g: who is granted; a: the author.
+    match change.what.clone() {
         What::Requested {
             request,
-            subject,
-            requester,
+            subject: s,
+            requester: r,
         } => {
-            vec![tell(
-                *subject,
-                Notice::AccessRequested,
-                *subject,
-                Some(*requester),
-                request.0,
-            )]
+            vec![tell(s, N::AccessRequested, s, Some(r), request.0)]
         }
         What::Withdrawn {
             request,
-            subject,
-            requester,
+            subject: s,
+            requester: r,
         } => {
-            vec![tell(
-                *subject,
-                Notice::RequestWithdrawn,
-                *subject,
-                Some(*requester),
-                request.0,
-            )]
+            vec![tell(s, N::RequestWithdrawn, s, Some(r), request.0)]
         }
         What::Refused {
             request,
-            subject,
-            requester,
+            subject: s,
+            requester: r,
         } => {
-            vec![tell(
-                *requester,
-                Notice::RequestRefused,
-                *subject,
-                Some(*subject),
-                request.0,
-            )]
+            vec![tell(r, N::RequestRefused, s, Some(s), request.0)]
         }
         What::Granted {
             grant,
-            subject,
-            grantee,
+            subject: s,
+            grantee: g,
         } => {
-            vec![tell(
-                *grantee,
-                Notice::AccessGranted,
-                *subject,
-                Some(*subject),
-                grant.0,
-            )]
+            vec![tell(g, N::AccessGranted, s, Some(s), grant.0)]
         }
         What::Ended {
             grant,
-            subject,
-            grantee,
+            subject: s,
+            grantee: g,
             revoked,
         } => {
-            let mut both = vec![tell(
-                *grantee,
-                Notice::AccessEnded,
-                *subject,
-                Some(*subject),
-                grant.0,
-            )];
-            if !revoked {
-                both.push(tell(*subject, Notice::AccessEnded, *subject, None, grant.0));
-            }
-            both
+            let by_date = (!revoked).then(|| tell(s, N::AccessEnded, s, None, grant.0));
+            let ended = tell(g, N::AccessEnded, s, Some(s), grant.0);
+            std::iter::once(ended).chain(by_date).collect()
         }
         What::Anchored {
-            subject,
-            author,
+            subject: s,
+            author: a,
             record,
             amends,
             ..
         } => {
             // Who wrote what was amended is told of that; the patient of one thing or the other.
-            let amended = amends.filter(|(_, of)| of != author);
-            let by = Some(*author);
-            let of =
-                amended.map(|(record, of)| tell(of, Notice::RecordAmended, *subject, by, record.0));
-            let added = author != subject && amended.is_none_or(|(_, of)| of != *subject);
-            let added = added.then(|| tell(*subject, Notice::RecordAdded, *subject, by, record.0));
+            let amended = amends.filter(|(_, of)| *of != a);
+            let of = amended.map(|(which, of)| tell(of, N::RecordAmended, s, Some(a), which.0));
+            let added = a != s && amended.is_none_or(|(_, of)| of != s);
+            let added = added.then(|| tell(s, N::RecordAdded, s, Some(a), record.0));
             of.into_iter().chain(added).collect()
         }
         What::Applied {
             subject,
             credential_hash,
-        } => all(Notice::ApplicationReceived, *subject, *credential_hash),
-        what @ What::StatusChanged {
+        } => all(subject, credential_hash),
+        What::StatusChanged {
             subject,
             initial: true,
             ..
-        } if for_administrators(what) => all(Notice::ApplicationReceived, *subject, subject.0),
-        What::StatusChanged { initial: true, .. } => Vec::new(),
-        What::StatusChanged { subject, .. } => {
-            vec![tell(
-                *subject,
-                Notice::StatusChanged,
-                *subject,
-                None,
-                subject.0,
-            )]
+        } if for_administrators(&change.what) => all(subject, subject.0),
+        What::StatusChanged {
+            subject: s,
+            initial: false,
+            ..
+        } => {
+            vec![tell(s, N::StatusChanged, s, None, s.0)]
         }
         What::DeviceAdded {
-            subject,
+            subject: s,
             device,
             first: false,
         } => {
-            vec![tell(
-                *subject,
-                Notice::DeviceAdded,
-                *subject,
-                None,
-                word(*device),
-            )]
+            vec![tell(s, N::DeviceAdded, s, None, device.into_word())]
         }
-        What::DeviceRemoved { subject, device } => {
-            vec![tell(
-                *subject,
-                Notice::DeviceRemoved,
-                *subject,
-                None,
-                word(*device),
-            )]
+        What::DeviceRemoved { subject: s, device } => {
+            vec![tell(s, N::DeviceRemoved, s, None, device.into_word())]
         }
         What::Registered { .. }
+        | What::StatusChanged { .. }
         | What::Voted { .. }
         | What::ThresholdChanged { .. }
         | What::KeyBundleChanged { .. }
@@ -295,8 +242,26 @@ fn told(change: &Change, administrators: &[SubjectId]) -> Vec<NewNotification> {
     }
 }
 
-fn word(device: Address) -> B256 {
-    device.into_word()
+fn notification(
+    change: &Change,
+    recipient: SubjectId,
+    notice: Notice,
+    subject: SubjectId,
+    actor: Option<SubjectId>,
+    about: B256,
+) -> NewNotification {
+    let event = EventKey::chain(change.block, change.log_index);
+    let (block, at) = (change.block, change.time);
+    NewNotification {
+        recipient,
+        event,
+        notice,
+        subject,
+        actor,
+        about,
+        block,
+        at,
+    }
 }
 
 #[cfg(test)]
