@@ -15,7 +15,7 @@ use sqlx::sqlite::SqliteRow;
 pub use rows::{ReleaseRow, SlotRow, StageRow, SweptRow};
 
 use crate::erase::EraseKey;
-use crate::sql::{CHUNK_ROWS, Columns, Db, Tx, before, bounded, int};
+use crate::sql::{CHUNK_NAMES, CHUNK_ROWS, Columns, Db, Tx, before, bounded, gathered, int};
 use crate::{Vault, VaultError};
 
 /// Rows in one call of `stage` or `put_slots`.
@@ -79,18 +79,26 @@ impl Vault {
         let doing = "publish rows";
         let mut tx = self.sql.begin(doing).await?;
         let mut published = 0;
-        for (record, version, commitment) in anchored {
-            published += sqlx::query(
-                "UPDATE records SET published = 1
-                 WHERE record = ? AND version = ? AND commitment = ? AND published = 0",
-            )
-            .bind(record.as_bytes().as_slice())
-            .bind(i64::from(*version))
-            .bind(commitment.as_slice())
-            .execute(&mut *tx)
-            .await
-            .map_err(VaultError::sql(doing))?
-            .rows_affected();
+        for chunk in anchored.chunks(CHUNK_ROWS) {
+            let mut query =
+                QueryBuilder::<Db>::new("WITH anchored (record, version, commitment) AS (");
+            query.push_values(chunk, |mut tuple, (record, version, commitment)| {
+                tuple
+                    .push_bind(record.as_bytes().as_slice())
+                    .push_bind(i64::from(*version))
+                    .push_bind(commitment.as_slice());
+            });
+            query.push(
+                ") UPDATE records SET published = 1 FROM anchored
+                 WHERE records.record = anchored.record AND records.version = anchored.version
+                 AND records.commitment = anchored.commitment AND records.published = 0",
+            );
+            let done = query
+                .build()
+                .execute(&mut *tx)
+                .await
+                .map_err(VaultError::sql(doing))?;
+            published += done.rows_affected();
         }
         tx.commit().await.map_err(VaultError::sql(doing))?;
         Ok(u32::try_from(published).unwrap_or(u32::MAX))
@@ -142,8 +150,28 @@ impl Vault {
         let Some(key) = self.keys.get(subject).await? else {
             return Ok(vec![None; wanted.len()]);
         };
+        // Two connections at once; the rows of a chart come from memory, so that cores are what is short.
+        let (first, second) = wanted.split_at(wanted.len() / 2);
+        let (first, second) = tokio::try_join!(
+            self.look_up(&key, subject, first, inbox),
+            self.look_up(&key, subject, second, inbox)
+        )?;
         let mut found = HashMap::with_capacity(wanted.len());
-        for chunk in wanted.chunks(CHUNK_ROWS) {
+        for row in first.into_iter().chain(second) {
+            found.insert((row.record, row.version), row);
+        }
+        Ok(wanted.iter().map(|name| found.get(name).cloned()).collect())
+    }
+
+    async fn look_up(
+        &self,
+        key: &EraseKey,
+        subject: SubjectId,
+        wanted: &[(RecordId, u32)],
+        inbox: bool,
+    ) -> Result<Vec<ReleaseRow>, VaultError> {
+        let mut found = Vec::with_capacity(wanted.len());
+        for chunk in wanted.chunks(CHUNK_NAMES) {
             let mut query = QueryBuilder::<Db>::new("WITH wanted (record, version) AS (");
             query.push_values(chunk, |mut tuple, (record, version)| {
                 tuple
@@ -161,17 +189,14 @@ impl Vault {
                  AND r.subject = ",
             );
             query.push_bind(subject.as_bytes().as_slice());
-            let rows = query
-                .build()
-                .fetch_all(self.sql.read())
+            let rows = gathered(query.build().fetch_all(self.sql.read()))
                 .await
                 .map_err(VaultError::sql("read records"))?;
             for row in &rows {
-                let row = opened(&key, row)?;
-                found.insert((row.record, row.version), row);
+                found.push(opened(key, row)?);
             }
         }
-        Ok(wanted.iter().map(|name| found.get(name).cloned()).collect())
+        Ok(found)
     }
 
     /// Puts key slots made anew into the subject's rows; returns how many rows took one. A slot of an older epoch
