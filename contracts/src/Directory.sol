@@ -213,11 +213,15 @@ contract Directory is IDirectory, EIP712 {
     }
 
     /// @inheritdoc IDirectory
-    function vote(bytes32 subject, Decision decision, uint16 reason) external {
+    function vote(bytes32 subject, Decision decision, uint16 reason, bytes32 credentialHash)
+        external
+    {
         bytes32 administrator = _administrator();
         Subject storage entry = _subjects[subject];
         if (entry.kind == Kind.None) revert UnknownSubject(subject);
         if (administrator == subject) revert OwnVote(administrator);
+        bytes32 current = entry.credentialHash;
+        if (credentialHash != current) revert CredentialChanged(current);
         _requirePossible(subject, entry, decision, reason);
 
         bytes32 ballot = keccak256(abi.encode(subject, _counts[subject].round, _electorate.version));

@@ -103,7 +103,7 @@ contract DirectoryVoteTest is Fixture {
 
     function test_root_votes_too() public {
         vm.prank(first.root.addr);
-        directory.vote(pending.subject, IDirectory.Decision.Approve, 0);
+        directory.vote(pending.subject, IDirectory.Decision.Approve, 0, "credentials");
         assertStatus(pending, IDirectory.Status.Approved);
     }
 
@@ -113,7 +113,7 @@ contract DirectoryVoteTest is Fixture {
         assertStatus(pending, IDirectory.Status.Pending);
         vm.expectRevert(abi.encodeWithSelector(IDirectory.AlreadyVoted.selector, first.subject));
         vm.prank(first.root.addr);
-        directory.vote(pending.subject, IDirectory.Decision.Approve, 0);
+        directory.vote(pending.subject, IDirectory.Decision.Approve, 0, "credentials");
         assertStatus(pending, IDirectory.Status.Pending);
         vote(second, pending, IDirectory.Decision.Approve, 0);
         assertStatus(pending, IDirectory.Status.Approved);
@@ -210,7 +210,7 @@ contract DirectoryVoteTest is Fixture {
                 abi.encodeWithSelector(IDirectory.NotAdministrator.selector, senders[i]);
             vm.expectRevert(refusal);
             vm.prank(senders[i]);
-            directory.vote(pending.subject, IDirectory.Decision.Approve, 0);
+            directory.vote(pending.subject, IDirectory.Decision.Approve, 0, "credentials");
             vm.expectRevert(refusal);
             vm.prank(senders[i]);
             directory.voteThreshold(2);
@@ -220,7 +220,7 @@ contract DirectoryVoteTest is Fixture {
     function test_nobody_votes_on_itself() public {
         vm.expectRevert(abi.encodeWithSelector(IDirectory.OwnVote.selector, first.subject));
         vm.prank(first.device.addr);
-        directory.vote(first.subject, IDirectory.Decision.Suspend, 1);
+        directory.vote(first.subject, IDirectory.Decision.Suspend, 1, 0);
     }
 
     function test_decisions_need_their_status() public {
@@ -244,16 +244,16 @@ contract DirectoryVoteTest is Fixture {
         Person memory doctor = register("doctor", IDirectory.Kind.Doctor);
         vm.expectRevert(IDirectory.CredentialMissing.selector);
         vm.prank(first.device.addr);
-        directory.vote(doctor.subject, IDirectory.Decision.Approve, 0);
+        directory.vote(doctor.subject, IDirectory.Decision.Approve, 0, 0);
         vm.expectRevert(IDirectory.ReasonMissing.selector);
         vm.prank(first.device.addr);
-        directory.vote(pending.subject, IDirectory.Decision.Reject, 0);
+        directory.vote(pending.subject, IDirectory.Decision.Reject, 0, "credentials");
         vm.expectRevert(IDirectory.ReasonMissing.selector);
         vm.prank(first.device.addr);
-        directory.vote(patient.subject, IDirectory.Decision.Suspend, 0);
+        directory.vote(patient.subject, IDirectory.Decision.Suspend, 0, 0);
         vm.expectRevert(IDirectory.DecisionMissing.selector);
         vm.prank(first.device.addr);
-        directory.vote(pending.subject, IDirectory.Decision.None, 1);
+        directory.vote(pending.subject, IDirectory.Decision.None, 1, "credentials");
     }
 
     function test_unknown_subject() public {
@@ -261,7 +261,7 @@ contract DirectoryVoteTest is Fixture {
             abi.encodeWithSelector(IDirectory.UnknownSubject.selector, bytes32("nobody"))
         );
         vm.prank(first.device.addr);
-        directory.vote("nobody", IDirectory.Decision.Approve, 0);
+        directory.vote("nobody", IDirectory.Decision.Approve, 0, 0);
     }
 
     function test_administrators_never_fall_below_the_threshold() public {
@@ -274,7 +274,7 @@ contract DirectoryVoteTest is Fixture {
             abi.encodeWithSelector(IDirectory.TooFewAdministrators.selector, 1, 2);
         vm.expectRevert(refusal);
         vm.prank(first.device.addr);
-        directory.vote(second.subject, IDirectory.Decision.Suspend, 1);
+        directory.vote(second.subject, IDirectory.Decision.Suspend, 1, 0);
         assertEq(directory.administrators(), 2);
     }
 
@@ -288,8 +288,36 @@ contract DirectoryVoteTest is Fixture {
                 abi.encodeWithSelector(IDirectory.NotAdministrator.selector, senders[i])
             );
             vm.prank(senders[i]);
-            directory.vote(first.subject, IDirectory.Decision.Suspend, 1);
+            directory.vote(first.subject, IDirectory.Decision.Suspend, 1, 0);
         }
+    }
+
+    /// @dev Else an applicant could swap its credentials while a vote on the former ones is on its way.
+    function test_a_vote_names_the_credentials_it_judges() public {
+        bytes memory refusal =
+            abi.encodeWithSelector(IDirectory.CredentialChanged.selector, bytes32("forged"));
+        submitApplication(pending, "forged");
+        _refusedVote(pending, IDirectory.Decision.Approve, "credentials", refusal);
+        _refusedVote(pending, IDirectory.Decision.Reject, "credentials", refusal);
+        _refusedVote(pending, IDirectory.Decision.Approve, 0, refusal);
+        assertStatus(pending, IDirectory.Status.Pending);
+        vm.prank(first.device.addr);
+        directory.vote(pending.subject, IDirectory.Decision.Approve, 0, "forged");
+        assertStatus(pending, IDirectory.Status.Approved);
+        _refusedVote(pending, IDirectory.Decision.Suspend, "credentials", refusal);
+        suspend(first, pending);
+        _refusedVote(pending, IDirectory.Decision.Reinstate, "credentials", refusal);
+        assertStatus(pending, IDirectory.Status.Suspended);
+    }
+
+    function testFuzz_other_credentials_are_refused(bytes32 judged) public {
+        vm.assume(judged != 0);
+        bytes memory refusal =
+            abi.encodeWithSelector(IDirectory.CredentialChanged.selector, bytes32(0));
+        Person memory fourth = register("fourth", IDirectory.Kind.Administrator);
+        _refusedVote(fourth, IDirectory.Decision.Approve, judged, refusal);
+        vote(first, fourth, IDirectory.Decision.Approve, 0);
+        assertStatus(fourth, IDirectory.Status.Approved);
     }
 
     // ---- threshold --------------------------------------------------------------------------
@@ -346,6 +374,17 @@ contract DirectoryVoteTest is Fixture {
         assertEq(directory.threshold(), threshold);
     }
 
+    function _refusedVote(
+        Person memory who,
+        IDirectory.Decision decision,
+        bytes32 judged,
+        bytes memory refusal
+    ) private {
+        vm.expectRevert(refusal);
+        vm.prank(first.device.addr);
+        directory.vote(who.subject, decision, 1, judged);
+    }
+
     function _wrongStatus(Person memory who, IDirectory.Status status)
         private
         pure
@@ -362,9 +401,10 @@ contract DirectoryVoteTest is Fixture {
         IDirectory.Status status = statusOf(who);
         for (uint256 i; i < decisions.length; ++i) {
             uint256 state = vm.snapshotState();
+            bytes32 judged = credentialOf(who.subject);
             if (!possible[i]) vm.expectRevert(_wrongStatus(who, status));
             vm.prank(second.device.addr);
-            directory.vote(who.subject, decisions[i], 1);
+            directory.vote(who.subject, decisions[i], 1, judged);
             if (possible[i]) assertTrue(statusOf(who) != status);
             vm.revertToState(state);
         }

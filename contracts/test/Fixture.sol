@@ -92,8 +92,13 @@ abstract contract Fixture is Test {
         IDirectory.Decision decision,
         uint16 reason
     ) internal {
+        bytes32 judged = credentialOf(who.subject);
         vm.prank(administrator.device.addr);
-        directory.vote(who.subject, decision, reason);
+        directory.vote(who.subject, decision, reason, judged);
+    }
+
+    function credentialOf(bytes32 subject) internal view returns (bytes32) {
+        return directory.subjectOf(subject).credentialHash;
     }
 
     function suspend(Person memory administrator, Person memory who) internal {

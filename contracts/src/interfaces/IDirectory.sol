@@ -118,6 +118,8 @@ interface IDirectory {
     /// This kind of subject has no credentials to hand in.
     error KindCannotApply(Kind kind);
     error CredentialMissing();
+    /// The vote names other credentials than those that the subject has.
+    error CredentialChanged(bytes32 current);
     error DecisionMissing();
     error ReasonMissing();
     /// The status of the subject does not allow what was asked.
@@ -160,8 +162,11 @@ interface IDirectory {
     /// change of the electorate (administrators, threshold), of the subject's credentials, and with each decision.
     /// A later vote of the same administrator replaces its former one. Approve and Reject need Pending, Suspend
     /// Approved, Reinstate Suspended; Reject and Suspend need a reason. The reason of the deciding vote is the
-    /// decision's; each voter's own is in its event.
-    function vote(bytes32 subject, Decision decision, uint16 reason) external;
+    /// decision's; each voter's own is in its event. `credentialHash` names what the voter judged, 0 for a subject
+    /// without credentials: a vote for others than the subject's present ones is refused, whatever the decision, so that
+    /// an applicant cannot swap its credentials under a vote that is on its way.
+    function vote(bytes32 subject, Decision decision, uint16 reason, bytes32 credentialHash)
+        external;
     /// @notice Changes the number of votes a decision needs; itself decided by the present threshold.
     function voteThreshold(uint8 threshold) external;
 

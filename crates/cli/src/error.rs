@@ -236,7 +236,7 @@ impl CliError {
 type Advice = (fn(&CliError) -> bool, &'static str);
 
 /// Which errors something can be done about, and what.
-const ADVICE: [Advice; 15] = [
+const ADVICE: [Advice; 16] = [
     (
         |e| matches!(e, CliError::KeysetMissing(_)),
         "make keys with `carechain keys create`, bring them back with `carechain keys restore`, or name another file \
@@ -296,6 +296,10 @@ const ADVICE: [Advice; 15] = [
         "apply with `carechain apply`, and wait for an administrator",
     ),
     (
+        |e| matches!(e.client(), Some(ClientError::CredentialsChanged { .. })),
+        "read them again: carechain admin documents SUBJECT --output FOLDER",
+    ),
+    (
         |e| matches!(e, CliError::Node(error) if matches!(**error, NodeError::NotLoopback(_))),
         "use --listen 127.0.0.1:PORT, with a TLS proxy before it",
     ),
@@ -319,6 +323,7 @@ fn client_code(error: &ClientError) -> &'static str {
         ClientError::WrapMissing { .. } => "wrap_missing",
         ClientError::Erased { .. } => "erased",
         ClientError::Waiting { .. } => "waiting",
+        ClientError::CredentialsChanged { .. } => "credentials_changed",
         ClientError::Already(_) => "already",
         ClientError::NotRegistered => "not_registered",
         ClientError::DeviceRemoved { .. } => "device_removed",

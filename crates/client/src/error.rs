@@ -106,6 +106,12 @@ pub enum ClientError {
         /// Which record.
         record: RecordId,
     },
+    /// The applicant handed in others since this device opened its documents.
+    #[error("{subject} has replaced its documents since you opened them: open them again")]
+    CredentialsChanged {
+        /// Whose they are.
+        subject: SubjectId,
+    },
     /// Something is already so.
     #[error("{0}")]
     Already(&'static str),

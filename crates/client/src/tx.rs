@@ -59,6 +59,8 @@ pub enum Action {
         decision: Decision,
         /// Why; 0 for none.
         reason: u16,
+        /// The credentials that the voter judged; zero for none. The chain refuses any other than the present ones.
+        credential_hash: B256,
     },
     /// Directory.voteThreshold.
     VoteThreshold {
@@ -196,10 +198,12 @@ impl Action {
                 subject,
                 decision,
                 reason,
+                credential_hash,
             } => directory::voteCall {
                 subject: subject.0,
                 decision: decision.number(),
                 reason: *reason,
+                credentialHash: *credential_hash,
             }
             .abi_encode(),
             Action::VoteThreshold { threshold } => directory::voteThresholdCall {

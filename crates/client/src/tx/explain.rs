@@ -113,10 +113,18 @@ impl Action {
                 subject,
                 decision,
                 reason,
+                credential_hash,
             } => {
                 let why = Reason::try_from(u8::try_from(*reason).unwrap_or(0))
                     .map_or_else(|_| String::new(), |r| format!(", because: {r}"));
-                format!("Vote to {decision} {subject}{why}. Your vote is public and names you.")
+                let judged = if credential_hash.is_zero() {
+                    "who handed in no documents".to_owned()
+                } else {
+                    format!("by the documents of hash {credential_hash:#x}")
+                };
+                format!(
+                    "Vote to {decision} {subject}, {judged}{why}. Your vote is public and names you."
+                )
             }
             Action::VoteThreshold { threshold } => {
                 format!("Vote that decisions need {threshold} administrators from now on.")
@@ -218,8 +226,17 @@ mod tests {
             subject: terms.grantee,
             decision: Decision::Suspend,
             reason: 5,
+            credential_hash: B256::repeat_byte(0xc4),
         };
-        assert!(vote.explain().contains("suspend") && vote.explain().contains("complaint"));
+        let text = vote.explain();
+        assert!(
+            text.contains("suspend") && text.contains("complaint"),
+            "{text}"
+        );
+        assert!(
+            text.contains(&B256::repeat_byte(0xc4).to_string()),
+            "{text}"
+        );
         assert_eq!(moment(u64::MAX), "without end");
     }
 }
