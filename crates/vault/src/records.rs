@@ -15,7 +15,7 @@ use sqlx::sqlite::SqliteRow;
 pub use rows::{ReleaseRow, SlotRow, StageRow, SweptRow};
 
 use crate::erase::EraseKey;
-use crate::sql::{CHUNK_NAMES, CHUNK_ROWS, Columns, Db, Tx, before, bounded, gathered, int};
+use crate::sql::{CHUNK_NAMES, CHUNK_ROWS, Columns, Db, Tx, before, bounded, int};
 use crate::{Vault, VaultError};
 
 /// Rows in one call of `stage` or `put_slots`.
@@ -58,7 +58,7 @@ impl Vault {
             .iter()
             .map(|row| prepare(&key, row))
             .collect::<Result<Vec<_>, VaultError>>()?;
-        let mut tx = self.sql.begin(doing).await?;
+        let mut tx = self.begin_of(subject, doing).await?;
         let mut new = 0;
         for chunk in prepared.chunks(CHUNK_ROWS) {
             new += insert(&mut tx, subject, chunk, deadline, now).await?;
@@ -189,7 +189,9 @@ impl Vault {
                  AND r.subject = ",
             );
             query.push_bind(subject.as_bytes().as_slice());
-            let rows = gathered(query.build().fetch_all(self.sql.read()))
+            let rows = query
+                .build()
+                .fetch_all(self.sql.read())
                 .await
                 .map_err(VaultError::sql("read records"))?;
             for row in &rows {

@@ -3,7 +3,6 @@
 //! The SQL elsewhere keeps to what SQLite and PostgreSQL share; what is SQLite's own is here and in the migrations.
 
 use std::path::Path;
-use std::task::Poll;
 use std::time::Duration;
 
 use alloy_primitives::{Address, B256};
@@ -12,7 +11,6 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Row, SqlitePool};
-use tokio::time::Instant;
 
 use crate::VaultError;
 
@@ -154,30 +152,6 @@ fn make_private(path: &Path) -> Result<(), VaultError> {
     }
     drop(file);
     Ok(())
-}
-
-/// How long `gathered` lets rows gather before it looks again.
-const GATHER: Duration = Duration::from_millis(1);
-
-/// Waits for a query of many rows. Each row is a message from SQLite's thread, and being woken for each costs more
-/// than the row itself; so the rows gather for a moment between looks.
-pub(crate) async fn gathered<F: Future>(query: F) -> F::Output {
-    let mut query = std::pin::pin!(query);
-    let mut pause = std::pin::pin!(tokio::time::sleep(GATHER));
-    let mut pausing = false;
-    std::future::poll_fn(|ctx| {
-        loop {
-            if pausing {
-                std::task::ready!(pause.as_mut().poll(ctx));
-            }
-            if let Poll::Ready(output) = query.as_mut().poll(ctx) {
-                return Poll::Ready(output);
-            }
-            pause.as_mut().reset(Instant::now() + GATHER);
-            pausing = true;
-        }
-    })
-    .await
 }
 
 /// A number as SQL keeps it.

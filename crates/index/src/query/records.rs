@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::{MAX_ANCHORS_ASKED, MAX_PAGE};
 use crate::rows::{AnchorRow, LaneRow, TipRow};
-use crate::sql::{CHUNK_NAMES, Columns, Db, bounded, gathered, int};
+use crate::sql::{CHUNK_NAMES, Columns, Db, bounded, int};
 use crate::{Index, IndexError};
 
 const ANCHOR: &str = "SELECT a.record, a.author, a.version, a.lane, a.sequence, a.epoch,
@@ -45,7 +45,9 @@ impl Index {
             query
                 .push(" ORDER BY a.sequence LIMIT ")
                 .push_bind(int("limit", left as u64)?);
-            let rows = gathered(query.build().fetch_all(self.sql.read()))
+            let rows = query
+                .build()
+                .fetch_all(self.sql.read())
                 .await
                 .map_err(IndexError::sql("list anchors"))?;
             left -= rows.len();
@@ -76,7 +78,9 @@ impl Index {
                  WHERE a.record = wanted.record AND a.version = wanted.version AND a.subject = ",
             );
             query.push_bind(subject.as_bytes().as_slice());
-            let rows = gathered(query.build().fetch_all(self.sql.read()))
+            let rows = query
+                .build()
+                .fetch_all(self.sql.read())
                 .await
                 .map_err(IndexError::sql("read anchors"))?;
             for row in &rows {
