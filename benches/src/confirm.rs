@@ -29,9 +29,21 @@ const ANVIL: &str = "contracts/node_modules/@foundry-rs/anvil-linux-amd64/bin/an
 pub(crate) async fn run(program: &Path) -> Result<()> {
     let node = Node::start(program).await;
     gateway(&node).await?;
-    let rpc = node.process.ready().chain_rpc.clone().context("the node has a chain listener")?;
+    let rpc = node
+        .process
+        .ready()
+        .chain_rpc
+        .clone()
+        .context("the node has a chain listener")?;
     let key = SigningKey::from_bytes(&[7; 32])?;
-    chain(&rpc, node.process.ready().chain_id, &key, "confirm-chain-listener", "durable").await?;
+    chain(
+        &rpc,
+        node.process.ready().chain_id,
+        &key,
+        "confirm-chain-listener",
+        "durable",
+    )
+    .await?;
     drop(node);
     anvil().await
 }
@@ -58,13 +70,26 @@ async fn gateway(node: &Node) -> Result<()> {
             amendsAuthor: B256::ZERO,
             amendsTag: B256::ZERO,
         };
-        let call = anchorManyCall { subject: patient.subject.0, items: vec![anchor], deadline: now_secs() + 600 };
+        let call = anchorManyCall {
+            subject: patient.subject.0,
+            items: vec![anchor],
+            deadline: now_secs() + 600,
+        };
         let raw = hand.sign(first + n as u64, TxKind::Call(to), call.abi_encode());
         if n == WARM_UP {
             times = Times::default();
         }
         let body = json!({ "transaction": raw });
-        let sent = times.time(async { http.post(&url).json(&body).send().await?.json::<Value>().await }).await?;
+        let sent = times
+            .time(async {
+                http.post(&url)
+                    .json(&body)
+                    .send()
+                    .await?
+                    .json::<Value>()
+                    .await
+            })
+            .await?;
         ensure!(sent["success"] == true, "the anchor was refused: {sent}");
     }
     print("confirm-gateway", times.summary());
@@ -72,20 +97,36 @@ async fn gateway(node: &Node) -> Result<()> {
 }
 
 /// One contract call a transaction over JSON-RPC, by `eth_sendRawTransactionSync`.
-async fn chain(rpc: &str, chain_id: u64, key: &SigningKey, bench: &str, durability: &str) -> Result<()> {
+async fn chain(
+    rpc: &str,
+    chain_id: u64,
+    key: &SigningKey,
+    bench: &str,
+    durability: &str,
+) -> Result<()> {
     let http = reqwest::Client::builder().no_proxy().build()?;
     let ask = async |raw| {
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "eth_sendRawTransactionSync", "params": [raw] });
         let answer: Value = http.post(rpc).json(&body).send().await?.json().await?;
-        ensure!(answer["result"]["status"] == "0x1", "it was refused: {answer}");
+        ensure!(
+            answer["result"]["status"] == "0x1",
+            "it was refused: {answer}"
+        );
         Ok(answer["result"].clone())
     };
     let init = alloy_primitives::hex::decode(STORING_CONTRACT)?;
     let deployed = ask(sign_transaction(key, chain_id, 0, TxKind::Create, init)).await?;
-    let to: Address = deployed["contractAddress"].as_str().context("it was deployed")?.parse()?;
+    let to: Address = deployed["contractAddress"]
+        .as_str()
+        .context("it was deployed")?
+        .parse()?;
     let mut times = Times::default();
     for n in 0..WARM_UP + MEASURED {
-        let input = [keccak256(format!("slot {n}")).0, keccak256(format!("value {n}")).0].concat();
+        let input = [
+            keccak256(format!("slot {n}")).0,
+            keccak256(format!("value {n}")).0,
+        ]
+        .concat();
         let raw = sign_transaction(key, chain_id, 1 + n as u64, TxKind::Call(to), input);
         if n == WARM_UP {
             times = Times::default();
@@ -101,11 +142,18 @@ async fn chain(rpc: &str, chain_id: u64, key: &SigningKey, bench: &str, durabili
 /// The same against anvil, which keeps nothing on disk.
 async fn anvil() -> Result<()> {
     if !Path::new(ANVIL).is_file() {
-        print("confirm-anvil", json!({ "absent": "run make test-contracts to install it" }));
+        print(
+            "confirm-anvil",
+            json!({ "absent": "run make test-contracts to install it" }),
+        );
         return Ok(());
     }
     let anvil = Anvil::start().await?;
-    let key = SigningKey::from_bytes(&alloy_primitives::hex::decode(ANVIL_KEY)?.as_slice().try_into()?)?;
+    let key = SigningKey::from_bytes(
+        &alloy_primitives::hex::decode(ANVIL_KEY)?
+            .as_slice()
+            .try_into()?,
+    )?;
     chain(&anvil.url, 31_337, &key, "confirm-anvil", "none").await
 }
 
@@ -120,7 +168,14 @@ impl Anvil {
         let port = probe.local_addr()?.port();
         drop(probe);
         let mut child = Command::new(ANVIL)
-            .args(["--port", &port.to_string(), "--base-fee", "0", "--gas-price", "0"])
+            .args([
+                "--port",
+                &port.to_string(),
+                "--base-fee",
+                "0",
+                "--gas-price",
+                "0",
+            ])
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()?;
@@ -130,7 +185,10 @@ impl Anvil {
         ensure!(listening, "anvil did not start");
         // What it prints afterwards has to go somewhere.
         std::thread::spawn(move || lines.for_each(drop));
-        Ok(Anvil { child, url: format!("http://127.0.0.1:{port}") })
+        Ok(Anvil {
+            child,
+            url: format!("http://127.0.0.1:{port}"),
+        })
     }
 }
 

@@ -44,17 +44,30 @@ fn import(program: &Path, node: &Node, patient: &Somebody, file: &Path) -> Resul
     let keyset = node.dir.path().join("patient.keyset");
     std::fs::write(&keyset, &patient.keyset)?;
     let mut command = Command::new(program);
-    command.args(["--json", "import"]).arg(file).args(["--node", node.url(), "--keyset"]).arg(&keyset);
+    command
+        .args(["--json", "import"])
+        .arg(file)
+        .args(["--node", node.url(), "--keyset"])
+        .arg(&keyset);
     let start = Instant::now();
     let output = command.env("CARECHAIN_PASSWORD", PASSWORD).output()?;
     let took = start.elapsed();
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let text = String::from_utf8(output.stdout)?;
     let report: Value = serde_json::from_str(text.lines().last().context("it prints a report")?)?;
-    let stored = report["stored"].as_u64().context("it says what was stored")?;
+    let stored = report["stored"]
+        .as_u64()
+        .context("it says what was stored")?;
     ensure!(stored >= RESOURCES as u64, "it stored {stored}");
     let rate = stored as f64 / took.as_secs_f64();
-    print("import-durable", json!({ "resources": stored, "seconds": millis(took) / 1e3, "per_second": rate.round() }));
+    print(
+        "import-durable",
+        json!({ "resources": stored, "seconds": millis(took) / 1e3, "per_second": rate.round() }),
+    );
     Ok(stored)
 }
 
@@ -66,15 +79,29 @@ async fn open(node: &Node, patient: &Somebody, resources: u64) -> Result<()> {
         let chart = opening
             .time(async {
                 let device = Device::open(machine, &patient.keyset, PASSWORD).await?;
-                let query = ChartQuery { contents: true, ..ChartQuery::default() };
+                let query = ChartQuery {
+                    contents: true,
+                    ..ChartQuery::default()
+                };
                 device.chart(patient.subject, &query).await
             })
             .await?;
-        let open = chart.rows.iter().filter(|r| r.state == RowState::Open && r.content.is_some()).count();
-        ensure!(open as u64 == resources, "{open} of {resources} records opened");
+        let open = chart
+            .rows
+            .iter()
+            .filter(|r| r.state == RowState::Open && r.content.is_some())
+            .count();
+        ensure!(
+            open as u64 == resources,
+            "{open} of {resources} records opened"
+        );
         let device = patient.device_on(Surroundings::new(node.url())).await;
         let found = verifying.time(device.verify(patient.subject, None)).await?;
-        ensure!(found.is_clean() && found.good == resources, "{:?}", found.faults);
+        ensure!(
+            found.is_clean() && found.good == resources,
+            "{:?}",
+            found.faults
+        );
     }
     for (bench, times) in [("open-cold", &mut opening), ("verify-all", &mut verifying)] {
         let mut line = times.summary();

@@ -22,11 +22,18 @@ const WORKLOADS: &str = "import, confirm, retrieve, all, or import-all";
 fn main() -> Result<()> {
     let mut arguments = std::env::args_os().skip(1);
     let workload = arguments.next().unwrap_or_else(|| "all".into());
-    let program = arguments.next().map_or_else(|| PathBuf::from("target/release/carechain"), PathBuf::from);
+    let program = arguments
+        .next()
+        .map_or_else(|| PathBuf::from("target/release/carechain"), PathBuf::from);
     if !program.is_file() {
-        bail!("there is no program at {}; run make build", program.display());
+        bail!(
+            "there is no program at {}; run make build",
+            program.display()
+        );
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         match workload.to_str() {
             Some("import") => import::run(&program).await,

@@ -20,7 +20,11 @@ impl Node {
         let arguments = ["--listen", "127.0.0.1:0", "--chain-listen", "127.0.0.1:0"];
         let process = NodeProcess::start(program, &data, &arguments, &dir.path().join("log"));
         let administrator = Somebody::administrator(process.url(), &claim_code(&data)).await;
-        Node { process, administrator, dir }
+        Node {
+            process,
+            administrator,
+            dir,
+        }
     }
 
     pub(crate) fn url(&self) -> &str {

@@ -21,7 +21,9 @@ const SIZES: [(&str, usize); 2] = [("1-kib", 1 << 10), ("1-mib", 1 << 20)];
 pub(crate) async fn run(program: &Path) -> Result<()> {
     let node = Node::start(program).await;
     let (patient, doctor) = (node.patient().await, node.doctor().await);
-    patient.grants(doctor.subject, &[Category::Imaging], &[]).await;
+    patient
+        .grants(doctor.subject, &[Category::Imaging], &[])
+        .await;
     for (name, size) in SIZES {
         let record = attach(&patient, size).await?;
         blob(&node, &patient, record, name).await?;
@@ -49,9 +51,18 @@ async fn blob(node: &Node, patient: &Somebody, record: RecordId, name: &str) -> 
     let device = patient.device().await;
     device.get(patient.subject, record).await?;
     let heard = patient.machine.heard();
-    let fetched = heard.iter().rev().find(|e| e.request.path.starts_with("/v1/blobs/"));
+    let fetched = heard
+        .iter()
+        .rev()
+        .find(|e| e.request.path.starts_with("/v1/blobs/"));
     let fetched = &fetched.context("the blob was fetched")?.request;
-    let cookie = fetched.headers.iter().find(|(name, _)| name == "cookie").context("with a session")?.1.clone();
+    let cookie = fetched
+        .headers
+        .iter()
+        .find(|(name, _)| name == "cookie")
+        .context("with a session")?
+        .1
+        .clone();
     let url = format!("{}{}", node.url(), fetched.path);
     let http = reqwest::Client::builder().no_proxy().build()?;
     let mut times = Times::default();
@@ -61,7 +72,9 @@ async fn blob(node: &Node, patient: &Somebody, record: RecordId, name: &str) -> 
             times = Times::default();
         }
         let request = http.get(&url).header("cookie", &cookie);
-        let bytes = times.time(async { request.send().await?.error_for_status()?.bytes().await }).await?;
+        let bytes = times
+            .time(async { request.send().await?.error_for_status()?.bytes().await })
+            .await?;
         size = bytes.len();
     }
     let mut line = times.summary();
@@ -71,13 +84,21 @@ async fn blob(node: &Node, patient: &Somebody, record: RecordId, name: &str) -> 
 }
 
 /// POST /v1/releases by a doctor: signature, consent and receipt included.
-async fn release(node: &Node, patient: &Somebody, doctor: &Somebody, record: RecordId, name: &str) -> Result<()> {
+async fn release(
+    node: &Node,
+    patient: &Somebody,
+    doctor: &Somebody,
+    record: RecordId,
+    name: &str,
+) -> Result<()> {
     let hand = ByHand::of(doctor, node.url());
     let http = reqwest::Client::builder().no_proxy().build()?;
     let url = format!("{}/v1/releases", node.url());
     let mut times = Times::default();
     for n in 0..WARM_UP + MEASURED {
-        let signed = hand.sign_release(patient.subject, LaneSet::EMPTY, &[(record, 1)]).await;
+        let signed = hand
+            .sign_release(patient.subject, LaneSet::EMPTY, &[(record, 1)])
+            .await;
         let signed = signed.ok().context("the node tells its origin")?;
         if n == WARM_UP {
             times = Times::default();
@@ -90,7 +111,11 @@ async fn release(node: &Node, patient: &Somebody, doctor: &Somebody, record: Rec
                 Ok::<_, reqwest::Error>((status, response.bytes().await?))
             })
             .await?;
-        ensure!(response.0.is_success(), "refused: {}", String::from_utf8_lossy(&response.1));
+        ensure!(
+            response.0.is_success(),
+            "refused: {}",
+            String::from_utf8_lossy(&response.1)
+        );
     }
     print(&format!("retrieve-release-{name}"), times.summary());
     Ok(())

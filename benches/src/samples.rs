@@ -30,9 +30,13 @@ struct Outcome {
 }
 
 pub(crate) async fn run(program: &Path) -> Result<()> {
-    let root = std::env::var_os("CARECHAIN_SAMPLES").map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from);
+    let root = std::env::var_os("CARECHAIN_SAMPLES")
+        .map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from);
     if !root.is_dir() {
-        print("import-all", json!({ "absent": "set CARECHAIN_SAMPLES to the folder of sample data" }));
+        print(
+            "import-all",
+            json!({ "absent": "set CARECHAIN_SAMPLES to the folder of sample data" }),
+        );
         return Ok(());
     }
     let node = Node::start(program).await;
@@ -50,19 +54,27 @@ pub(crate) async fn run(program: &Path) -> Result<()> {
         entries += outcome.entries;
         first += outcome.first;
         again += outcome.again;
-        eprintln!("{people}: {} entries in {:.1} s, {}", outcome.entries, outcome.first.as_secs_f64(), path.display());
+        eprintln!(
+            "{people}: {} entries in {:.1} s, {}",
+            outcome.entries,
+            outcome.first.as_secs_f64(),
+            path.display()
+        );
     }
-    print("import-all", json!({
-        "people": people,
-        "entries": entries,
-        "stored": entries,
-        "read_back_byte_for_byte": entries,
-        "unchanged_when_imported_again": entries,
-        "lists_complete": people,
-        "import_seconds": millis(first) / 1e3,
-        "per_second": (f64::from(u32::try_from(entries)?) / first.as_secs_f64()).round(),
-        "import_again_seconds": millis(again) / 1e3,
-    }));
+    print(
+        "import-all",
+        json!({
+            "people": people,
+            "entries": entries,
+            "stored": entries,
+            "read_back_byte_for_byte": entries,
+            "unchanged_when_imported_again": entries,
+            "lists_complete": people,
+            "import_seconds": millis(first) / 1e3,
+            "per_second": (f64::from(u32::try_from(entries)?) / first.as_secs_f64()).round(),
+            "import_again_seconds": millis(again) / 1e3,
+        }),
+    );
     Ok(())
 }
 
@@ -88,12 +100,24 @@ fn unzip(path: &Path) -> Result<Vec<u8>> {
 
 /// The exact source slice of every entry, sorted; none for a bundle without a patient.
 fn patient_entries(bytes: &[u8]) -> Result<Option<Vec<Vec<u8>>>> {
-    let Document::Bundle(bundle) = read_document(bytes)? else { bail!("it is no Bundle") };
-    let resources: Vec<_> = bundle.entries().iter().filter_map(|entry| entry.resource.as_ref()).collect();
-    if !resources.iter().any(|resource| resource.resource_type() == "Patient") {
+    let Document::Bundle(bundle) = read_document(bytes)? else {
+        bail!("it is no Bundle")
+    };
+    let resources: Vec<_> = bundle
+        .entries()
+        .iter()
+        .filter_map(|entry| entry.resource.as_ref())
+        .collect();
+    if !resources
+        .iter()
+        .any(|resource| resource.resource_type() == "Patient")
+    {
         return Ok(None);
     }
-    let mut slices: Vec<Vec<u8>> = resources.iter().map(|resource| resource.bytes().to_vec()).collect();
+    let mut slices: Vec<Vec<u8>> = resources
+        .iter()
+        .map(|resource| resource.bytes().to_vec())
+        .collect();
     slices.sort();
     Ok(Some(slices))
 }
@@ -109,12 +133,25 @@ impl Program<'_> {
     /// Runs a command; gives the last JSON line that it printed.
     fn run(&self, arguments: &[&str], file: Option<&Path>) -> Result<Value> {
         let mut command = Command::new(self.path);
-        command.args(arguments).args(file).args(["--json", "--node", self.node, "--keyset"]).arg(self.keyset);
+        command
+            .args(arguments)
+            .args(file)
+            .args(["--json", "--node", self.node, "--keyset"])
+            .arg(self.keyset);
         let output = command.env("CARECHAIN_PASSWORD", PASSWORD).output()?;
         let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "carechain {} failed: {said}", arguments.join(" "));
+        ensure!(
+            output.status.success(),
+            "carechain {} failed: {said}",
+            arguments.join(" ")
+        );
         let text = String::from_utf8(output.stdout)?;
-        Ok(text.lines().last().map(serde_json::from_str).transpose()?.unwrap_or_default())
+        Ok(text
+            .lines()
+            .last()
+            .map(serde_json::from_str)
+            .transpose()?
+            .unwrap_or_default())
     }
 
     /// Imports a file; gives how long it took.
@@ -122,13 +159,26 @@ impl Program<'_> {
         let start = Instant::now();
         let report = self.run(&["import"], Some(file))?;
         let took = start.elapsed();
-        ensure!(report["resources"] == entries && report[field] == entries, "expected {entries} {field}: {report}");
+        ensure!(
+            report["resources"] == entries && report[field] == entries,
+            "expected {entries} {field}: {report}"
+        );
         Ok(took)
     }
 }
 
-async fn person(program: &Path, node: &str, keyset: &Path, file: &Path, slices: Vec<Vec<u8>>) -> Result<Outcome> {
-    let program = Program { path: program, node, keyset };
+async fn person(
+    program: &Path,
+    node: &str,
+    keyset: &Path,
+    file: &Path,
+    slices: Vec<Vec<u8>>,
+) -> Result<Outcome> {
+    let program = Program {
+        path: program,
+        node,
+        keyset,
+    };
     program.run(&["keys", "create"], None)?;
     program.run(&["register", "patient"], None)?;
     let entries = slices.len() as u64;
@@ -137,7 +187,10 @@ async fn person(program: &Path, node: &str, keyset: &Path, file: &Path, slices: 
     program.run(&["verify", "--all"], None)?;
 
     let device = Device::open(Surroundings::new(node), &std::fs::read(keyset)?, PASSWORD).await?;
-    let query = ChartQuery { contents: true, ..ChartQuery::default() };
+    let query = ChartQuery {
+        contents: true,
+        ..ChartQuery::default()
+    };
     let chart = device.chart(device.subject(), &query).await?;
     let mut read = Vec::with_capacity(slices.len());
     for row in chart.rows {
@@ -148,6 +201,13 @@ async fn person(program: &Path, node: &str, keyset: &Path, file: &Path, slices: 
         });
     }
     read.sort();
-    ensure!(read == slices, "what was read back is not what was imported");
-    Ok(Outcome { entries, first, again })
+    ensure!(
+        read == slices,
+        "what was read back is not what was imported"
+    );
+    Ok(Outcome {
+        entries,
+        first,
+        again,
+    })
 }

@@ -48,7 +48,11 @@ impl TestNode {
         };
         change(&mut config);
         let node = Node::start(config.clone()).await.expect("the node starts");
-        TestNode { dir, config, node: Some(node) }
+        TestNode {
+            dir,
+            config,
+            node: Some(node),
+        }
     }
 
     /// The running node.
@@ -68,7 +72,11 @@ impl TestNode {
 
     /// The code that appoints the first administrator.
     pub fn claim_code(&self) -> String {
-        self.ready().claim_code.as_deref().expect("nobody has claimed the node").to_string()
+        self.ready()
+            .claim_code
+            .as_deref()
+            .expect("nobody has claimed the node")
+            .to_string()
     }
 
     /// The node's data folder.
@@ -88,6 +96,10 @@ impl TestNode {
         let node = self.node.take().expect("the node runs");
         self.config.listen = node.ready().local_addr;
         node.stop().await.expect("the node stops");
-        self.node = Some(Node::start(self.config.clone()).await.expect("the node starts again"));
+        self.node = Some(
+            Node::start(self.config.clone())
+                .await
+                .expect("the node starts again"),
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! People for tests: an administrator, doctors and patients with real keys, registered at a real node.
 
 use carechain_client::{
-    ApplicationDocument, Device, NewGrant, NewKeys, NewRecord, PasswordCost, Registration, Words, create_keys,
+    ApplicationDocument, Device, NewGrant, NewKeys, NewRecord, PasswordCost, Registration, Words,
+    create_keys,
 };
 use carechain_crypto::{Keyset, OpenKeyset};
 use carechain_domain::{Category, Decision, GrantId, Kind, Purpose, RecordId, SubjectId};
@@ -32,11 +33,26 @@ impl Somebody {
     /// Makes keys at the node and registers them.
     pub async fn register(url: &str, kind: Kind, how: &Registration) -> Somebody {
         let machine = Surroundings::new(url);
-        let new = NewKeys { kind, index: 0, words: None, password: PASSWORD, cost: cheap() };
-        let made = create_keys(machine.clone(), new).await.expect("keys are made");
-        let mut device = Device::open(machine.clone(), &made.keyset, PASSWORD).await.expect("the keyset opens");
+        let new = NewKeys {
+            kind,
+            index: 0,
+            words: None,
+            password: PASSWORD,
+            cost: cheap(),
+        };
+        let made = create_keys(machine.clone(), new)
+            .await
+            .expect("keys are made");
+        let mut device = Device::open(machine.clone(), &made.keyset, PASSWORD)
+            .await
+            .expect("the keyset opens");
         let keyset = device.register(how).await.expect("registration succeeds");
-        Somebody { words: made.words, keyset, subject: made.subject, machine }
+        Somebody {
+            words: made.words,
+            keyset,
+            subject: made.subject,
+            machine,
+        }
     }
 
     /// A patient.
@@ -46,23 +62,42 @@ impl Somebody {
 
     /// The first administrator.
     pub async fn administrator(url: &str, claim: &str) -> Somebody {
-        let how = Registration { claim: Some(claim.to_owned()), ..Registration::default() };
+        let how = Registration {
+            claim: Some(claim.to_owned()),
+            ..Registration::default()
+        };
         Self::register(url, Kind::Administrator, &how).await
     }
 
     /// A doctor, approved by `administrator`.
     pub async fn doctor(url: &str, name: &str, administrator: &Somebody) -> Somebody {
-        let profile = serde_json::json!({ "name": name, "speciality": "cardiology", "languages": ["en"] });
-        let how = Registration { profile: Some(profile.to_string().into_bytes()), ..Registration::default() };
+        let profile =
+            serde_json::json!({ "name": name, "speciality": "cardiology", "languages": ["en"] });
+        let how = Registration {
+            profile: Some(profile.to_string().into_bytes()),
+            ..Registration::default()
+        };
         let doctor = Self::register(url, Kind::Doctor, &how).await;
         let licence = ApplicationDocument {
             name: "licence.txt".to_owned(),
             media_type: "text/plain".to_owned(),
             bytes: b"licensed".to_vec(),
         };
-        doctor.device().await.apply(vec![licence]).await.expect("the application is taken");
-        let vote = administrator.device().await.vote(doctor.subject, Decision::Approve, None).await;
-        assert_eq!(vote.expect("the vote is taken"), carechain_domain::Status::Approved);
+        doctor
+            .device()
+            .await
+            .apply(vec![licence])
+            .await
+            .expect("the application is taken");
+        let vote = administrator
+            .device()
+            .await
+            .vote(doctor.subject, Decision::Approve, None)
+            .await;
+        assert_eq!(
+            vote.expect("the vote is taken"),
+            carechain_domain::Status::Approved
+        );
         doctor
     }
 
@@ -73,12 +108,16 @@ impl Somebody {
 
     /// A device on a machine that holds nothing but the keyset file.
     pub async fn device_on(&self, machine: Surroundings) -> Device<Surroundings> {
-        Device::open(machine, &self.keyset, PASSWORD).await.expect("the keyset opens")
+        Device::open(machine, &self.keyset, PASSWORD)
+            .await
+            .expect("the keyset opens")
     }
 
     /// The open keyset, for tests that look at keys.
     pub fn keys(&self) -> OpenKeyset {
-        Keyset::parse(&self.keyset).and_then(|keyset| keyset.open(PASSWORD)).expect("the keyset opens")
+        Keyset::parse(&self.keyset)
+            .and_then(|keyset| keyset.open(PASSWORD))
+            .expect("the keyset opens")
     }
 }
 
@@ -100,15 +139,28 @@ pub const HOUR_SECS: u64 = 3_600;
 
 impl Somebody {
     /// Grants for an hour.
-    pub async fn grants(&self, grantee: SubjectId, read: &[Category], write: &[Category]) -> GrantId {
+    pub async fn grants(
+        &self,
+        grantee: SubjectId,
+        read: &[Category],
+        write: &[Category],
+    ) -> GrantId {
         let new = grant_of(grantee, read, write, HOUR_SECS);
-        self.device().await.grant(&new).await.expect("the grant is made")
+        self.device()
+            .await
+            .grant(&new)
+            .await
+            .expect("the grant is made")
     }
 
     /// Adds a FHIR resource to `subject`'s record.
     pub async fn adds(&self, subject: SubjectId, resource: &str) -> RecordId {
         let device = self.device().await;
-        device.add(&fhir(subject, resource)).await.expect("the record is added").record
+        device
+            .add(&fhir(subject, resource))
+            .await
+            .expect("the record is added")
+            .record
     }
 }
 

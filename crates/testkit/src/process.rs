@@ -31,13 +31,20 @@ impl NodeProcess {
     /// Starts `program node` on a data folder with further arguments, its stderr in `log`; returns when it serves.
     pub fn start(program: &Path, data: &Path, arguments: &[&str], log: &Path) -> NodeProcess {
         let mut command = Command::new(program);
-        command.args(["--json", "node", "--data"]).arg(data).args(arguments);
+        command
+            .args(["--json", "node", "--data"])
+            .arg(data)
+            .args(arguments);
         Self::run(&mut command, log)
     }
 
     /// Runs a command that ends in a node; returns when it serves.
     pub fn run(command: &mut Command, log: &Path) -> NodeProcess {
-        let log_file = File::options().create(true).append(true).open(log).expect("the log can be written");
+        let log_file = File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .expect("the log can be written");
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -46,7 +53,9 @@ impl NodeProcess {
             .expect("the program can be run");
         let stdout = child.stdout.take().expect("stdout is piped");
         let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line).expect("the ready line can be read");
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .expect("the ready line can be read");
         let ready = serde_json::from_str(&line).unwrap_or_else(|error| {
             let said = std::fs::read_to_string(log).unwrap_or_default();
             panic!("the node did not say that it serves ({error}): {said}")
@@ -87,6 +96,7 @@ impl Drop for NodeProcess {
 
 /// The one-time claim code in a node's data folder.
 pub fn claim_code(data: &Path) -> String {
-    let text = std::fs::read_to_string(data.join("claim-code")).expect("nobody has claimed the node");
+    let text =
+        std::fs::read_to_string(data.join("claim-code")).expect("nobody has claimed the node");
     text.trim().to_owned()
 }

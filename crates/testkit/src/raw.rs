@@ -8,7 +8,8 @@ use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
 use alloy_sol_types::SolCall;
 use carechain_api::frame::{self, FrameKind, FrameReader, MAX_PAYLOAD_BYTES};
 use carechain_api::{
-    ErrorBody, NodeInfo, Nonce, ReleaseHeader, ReleaseItem, ReleaseRequest, ReleaseStatement, SendRequest, Sent,
+    ErrorBody, NodeInfo, Nonce, ReleaseHeader, ReleaseItem, ReleaseRequest, ReleaseStatement,
+    SendRequest, Sent,
 };
 use carechain_bindings::records::{IRecords, anchorManyCall};
 use carechain_crypto::{OpenKeyset, Release, SigningKey, release_root};
@@ -38,7 +39,8 @@ impl Released {
         reader.push(bytes);
         let mut header = None;
         let mut items: Vec<(ReleaseItem, Option<Vec<u8>>)> = Vec::new();
-        while let Some((kind, payload)) = reader.next_frame().expect("a release is made of frames") {
+        while let Some((kind, payload)) = reader.next_frame().expect("a release is made of frames")
+        {
             match kind {
                 FrameKind::Header => header = Some(json(payload)),
                 FrameKind::Item => items.push((json(payload), None)),
@@ -46,20 +48,36 @@ impl Released {
                     let (_, blob) = items.last_mut().expect("a blob follows its item");
                     blob.get_or_insert_default().extend_from_slice(payload);
                 }
-                FrameKind::Error => panic!("the stream failed: {}", String::from_utf8_lossy(payload)),
+                FrameKind::Error => {
+                    panic!("the stream failed: {}", String::from_utf8_lossy(payload))
+                }
                 FrameKind::End => break,
             }
         }
-        Released { header: header.expect("a release begins with its header"), items }
+        Released {
+            header: header.expect("a release begins with its header"),
+            items,
+        }
     }
 
     /// The same as frames, with as many items announced as there are.
     pub fn write(&self) -> Vec<u8> {
         let mut out = Vec::new();
-        let header = ReleaseHeader { items: u32::try_from(self.items.len()).expect("few"), ..self.header.clone() };
-        frame::put(&mut out, FrameKind::Header, &serde_json::to_vec(&header).expect("JSON"));
+        let header = ReleaseHeader {
+            items: u32::try_from(self.items.len()).expect("few"),
+            ..self.header.clone()
+        };
+        frame::put(
+            &mut out,
+            FrameKind::Header,
+            &serde_json::to_vec(&header).expect("JSON"),
+        );
         for (item, blob) in &self.items {
-            frame::put(&mut out, FrameKind::Item, &serde_json::to_vec(item).expect("JSON"));
+            frame::put(
+                &mut out,
+                FrameKind::Item,
+                &serde_json::to_vec(item).expect("JSON"),
+            );
             if let Some(blob) = blob {
                 assert!(blob.len() < MAX_PAYLOAD_BYTES, "tests use small blobs");
                 frame::put_blob(&mut out, blob);
@@ -71,8 +89,13 @@ impl Released {
 
     /// The item of a record's version.
     pub fn item(&self, record: RecordId, version: u32) -> &(ReleaseItem, Option<Vec<u8>>) {
-        let wanted = |(item, _): &&(ReleaseItem, _)| (item.anchor.record, item.anchor.version) == (record, version);
-        self.items.iter().find(wanted).expect("the record is listed")
+        let wanted = |(item, _): &&(ReleaseItem, _)| {
+            (item.anchor.record, item.anchor.version) == (record, version)
+        };
+        self.items
+            .iter()
+            .find(wanted)
+            .expect("the record is listed")
     }
 }
 
@@ -91,11 +114,22 @@ pub struct ByHand {
 impl ByHand {
     /// Uses `who`'s keys at the node.
     pub fn of(who: &Somebody, url: &str) -> ByHand {
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client without TLS needs nothing");
-        ByHand { keys: who.keys(), subject: who.subject, url: url.to_owned(), http }
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .expect("a client without TLS needs nothing");
+        ByHand {
+            keys: who.keys(),
+            subject: who.subject,
+            url: url.to_owned(),
+            http,
+        }
     }
 
-    async fn ask<T: DeserializeOwned>(&self, builder: reqwest::RequestBuilder) -> Result<T, ErrorBody> {
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        builder: reqwest::RequestBuilder,
+    ) -> Result<T, ErrorBody> {
         let bytes = Self::bytes(builder).await?;
         Ok(json(&bytes))
     }
@@ -115,9 +149,13 @@ impl ByHand {
         records: &[(RecordId, u32)],
     ) -> Result<Released, ErrorBody> {
         let request = self.sign_release(subject, lanes, records).await?;
-        Self::bytes(self.http.post(format!("{}/v1/releases", self.url)).json(&request))
-            .await
-            .map(|bytes| Released::read(&bytes))
+        Self::bytes(
+            self.http
+                .post(format!("{}/v1/releases", self.url))
+                .json(&request),
+        )
+        .await
+        .map(|bytes| Released::read(&bytes))
     }
 
     /// The request of a release, signed.
@@ -127,8 +165,13 @@ impl ByHand {
         lanes: LaneSet,
         records: &[(RecordId, u32)],
     ) -> Result<ReleaseRequest, ErrorBody> {
-        let node: NodeInfo = self.ask(self.http.get(format!("{}/v1/node", self.url))).await?;
-        let pairs: Vec<(B256, u32)> = records.iter().map(|(record, version)| (record.0, *version)).collect();
+        let node: NodeInfo = self
+            .ask(self.http.get(format!("{}/v1/node", self.url)))
+            .await?;
+        let pairs: Vec<(B256, u32)> = records
+            .iter()
+            .map(|(record, version)| (record.0, *version))
+            .collect();
         let mut nonce = B256::ZERO;
         getrandom::fill(nonce.as_mut_slice()).expect("the system has randomness");
         let statement = ReleaseStatement {
@@ -136,7 +179,11 @@ impl ByHand {
             subject,
             reader: self.subject,
             lanes,
-            root: if pairs.is_empty() { B256::ZERO } else { release_root(&pairs) },
+            root: if pairs.is_empty() {
+                B256::ZERO
+            } else {
+                release_root(&pairs)
+            },
             count: u32::try_from(pairs.len()).expect("few"),
             purpose: Purpose::Treatment.number(),
             nonce,
@@ -154,7 +201,11 @@ impl ByHand {
             expiry: statement.expiry,
         };
         let chain = &self.keys.header().chain;
-        let signature = self.keys.secrets().device.sign_digest(&release.digest(chain.id, chain.contracts.records));
+        let signature = self
+            .keys
+            .secrets()
+            .device
+            .sign_digest(&release.digest(chain.id, chain.contracts.records));
         Ok(ReleaseRequest {
             statement,
             device: self.keys.header().address,
@@ -166,11 +217,24 @@ impl ByHand {
     }
 
     /// Sends anchors to the chain, signed by the device key.
-    pub async fn anchor(&self, subject: SubjectId, items: Vec<IRecords::Anchor>) -> Result<Sent, ErrorBody> {
-        let call = anchorManyCall { subject: subject.0, items, deadline: now_secs() + 600 };
+    pub async fn anchor(
+        &self,
+        subject: SubjectId,
+        items: Vec<IRecords::Anchor>,
+    ) -> Result<Sent, ErrorBody> {
+        let call = anchorManyCall {
+            subject: subject.0,
+            items,
+            deadline: now_secs() + 600,
+        };
         let to = self.keys.header().chain.contracts.records;
         let transaction = self.transaction(to, call.abi_encode()).await?;
-        self.ask(self.http.post(format!("{}/v1/chain/send", self.url)).json(&SendRequest { transaction })).await
+        self.ask(
+            self.http
+                .post(format!("{}/v1/chain/send", self.url))
+                .json(&SendRequest { transaction }),
+        )
+        .await
     }
 
     /// A signed transaction with the next nonce of the device key.
@@ -180,19 +244,35 @@ impl ByHand {
 
     /// The next nonce of the device key.
     pub async fn nonce(&self) -> Result<u64, ErrorBody> {
-        let url = format!("{}/v1/chain/nonce/{:#x}", self.url, self.keys.header().address);
+        let url = format!(
+            "{}/v1/chain/nonce/{:#x}",
+            self.url,
+            self.keys.header().address
+        );
         let Nonce { nonce } = self.ask(self.http.get(url)).await?;
         Ok(nonce)
     }
 
     /// A transaction signed by the device key.
     pub fn sign(&self, nonce: u64, to: TxKind, input: Vec<u8>) -> Bytes {
-        sign_transaction(&self.keys.secrets().device, self.keys.header().chain.id, nonce, to, input)
+        sign_transaction(
+            &self.keys.secrets().device,
+            self.keys.header().chain.id,
+            nonce,
+            to,
+            input,
+        )
     }
 }
 
 /// A transaction without fees, signed.
-pub fn sign_transaction(key: &SigningKey, chain_id: u64, nonce: u64, to: TxKind, input: Vec<u8>) -> Bytes {
+pub fn sign_transaction(
+    key: &SigningKey,
+    chain_id: u64,
+    nonce: u64,
+    to: TxKind,
+    input: Vec<u8>,
+) -> Bytes {
     let tx = TxEip1559 {
         chain_id,
         nonce,

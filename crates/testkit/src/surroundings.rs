@@ -55,7 +55,10 @@ pub struct Surroundings {
 impl Surroundings {
     /// Surroundings with an empty disk and the node at `url`.
     pub fn new(url: &str) -> Self {
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client without TLS needs nothing");
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .expect("a client without TLS needs nothing");
         Self {
             http,
             url: Rc::new(RefCell::new(url.to_owned())),
@@ -70,7 +73,10 @@ impl Surroundings {
 
     /// The same disk under a new process that nothing has happened to.
     pub fn reborn(&self) -> Self {
-        Self { disk: self.disk.clone(), ..Self::new(&self.url.borrow()) }
+        Self {
+            disk: self.disk.clone(),
+            ..Self::new(&self.url.borrow())
+        }
     }
 
     /// The process dies in its `call`-th call from now (from 1): that call and all later ones fail.
@@ -101,7 +107,11 @@ impl Surroundings {
 
     /// What was kept since [`Surroundings::listen`]; keeps on.
     pub fn heard(&self) -> Vec<Exchange> {
-        self.tap.borrow_mut().as_mut().map(std::mem::take).unwrap_or_default()
+        self.tap
+            .borrow_mut()
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
     }
 
     /// What is on the disk.
@@ -119,14 +129,22 @@ impl Surroundings {
         match self.death.get() {
             Some((call, moment)) if call == self.calls.get() => {
                 self.dead.set(true);
-                if moment == Moment::Before { killed() } else { Ok(true) }
+                if moment == Moment::Before {
+                    killed()
+                } else {
+                    Ok(true)
+                }
             }
             _ => Ok(false),
         }
     }
 
     fn survive<T>(dies: bool, done: T) -> Result<T, PlatformError> {
-        if dies { Err(PlatformError::Network("the process was killed".to_owned())) } else { Ok(done) }
+        if dies {
+            Err(PlatformError::Network("the process was killed".to_owned()))
+        } else {
+            Ok(done)
+        }
     }
 
     async fn exchange(&self, request: &Request) -> Result<reqwest::Response, PlatformError> {
@@ -163,7 +181,11 @@ pub enum Arriving {
 impl Body for Arriving {
     async fn chunk(&mut self) -> Result<Option<Vec<u8>>, PlatformError> {
         match self {
-            Arriving::Stream(response) => Ok(response.chunk().await.map_err(network)?.map(|bytes| bytes.to_vec())),
+            Arriving::Stream(response) => Ok(response
+                .chunk()
+                .await
+                .map_err(network)?
+                .map(|bytes| bytes.to_vec())),
             Arriving::Whole(body) => Ok(body.take().filter(|bytes| !bytes.is_empty())),
         }
     }
@@ -183,17 +205,34 @@ impl Platform for Surroundings {
             .collect();
         let liar = self.liar.borrow().clone();
         if liar.is_none() && self.tap.borrow().is_none() && !dies {
-            return Ok(Response { status, headers, body: Arriving::Stream(response) });
+            return Ok(Response {
+                status,
+                headers,
+                body: Arriving::Stream(response),
+            });
         }
-        let mut answer = Answer { status, body: response.bytes().await.map_err(network)?.to_vec() };
+        let mut answer = Answer {
+            status,
+            body: response.bytes().await.map_err(network)?.to_vec(),
+        };
         if let Some(kept) = self.tap.borrow_mut().as_mut() {
-            kept.push(Exchange { request: request.clone(), answer: answer.clone() });
+            kept.push(Exchange {
+                request: request.clone(),
+                answer: answer.clone(),
+            });
         }
         if let Some(liar) = liar {
             liar(&request, &mut answer);
         }
         let body = Arriving::Whole(Some(answer.body));
-        Self::survive(dies, Response { status: answer.status, headers, body })
+        Self::survive(
+            dies,
+            Response {
+                status: answer.status,
+                headers,
+                body,
+            },
+        )
     }
 
     fn now_secs(&self) -> u64 {
@@ -211,7 +250,9 @@ impl Platform for Surroundings {
 
     async fn save(&self, name: &str, bytes: &[u8]) -> Result<(), PlatformError> {
         let dies = self.fate()?;
-        self.disk.borrow_mut().insert(name.to_owned(), bytes.to_vec());
+        self.disk
+            .borrow_mut()
+            .insert(name.to_owned(), bytes.to_vec());
         Self::survive(dies, ())
     }
 
@@ -223,12 +264,20 @@ impl Platform for Surroundings {
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>, PlatformError> {
         let dies = self.fate()?;
-        let names = self.disk.borrow().keys().filter(|name| name.starts_with(prefix)).cloned().collect();
+        let names = self
+            .disk
+            .borrow()
+            .keys()
+            .filter(|name| name.starts_with(prefix))
+            .cloned()
+            .collect();
         Self::survive(dies, names)
     }
 }
 
 /// Seconds since 1970.
 pub fn now_secs() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs())
 }

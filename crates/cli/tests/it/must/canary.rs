@@ -33,9 +33,14 @@ fn canaries() -> Vec<Needle> {
 fn secrets(patient: &Somebody) -> Vec<Needle> {
     let keys = patient.keys();
     let roots = &keys.secrets().roots;
-    let lane_key = roots.current().lane_key(&patient.subject.0, Lane::new(3).unwrap(), 0);
+    let lane_key = roots
+        .current()
+        .lane_key(&patient.subject.0, Lane::new(3).unwrap(), 0);
     vec![
-        Needle::new("the device's private key", keys.secrets().device.expose().as_slice()),
+        Needle::new(
+            "the device's private key",
+            keys.secrets().device.expose().as_slice(),
+        ),
         Needle::new("the encryption root", roots.current().expose().as_slice()),
         Needle::new("a lane key", lane_key.expose().as_slice()),
         Needle::new("the words", patient.words.reveal().as_bytes()),
@@ -47,22 +52,37 @@ async fn a_canary_is_nowhere_on_the_server() {
     let dir = tempfile::tempdir().unwrap();
     let (data, log) = (dir.path().join("node"), dir.path().join("log"));
     let mut command = Command::new(env!("CARGO_BIN_EXE_carechain"));
-    command.args(["--json", "node", "--listen", "127.0.0.1:0", "--data"]).arg(&data).env("CARECHAIN_LOG", "debug");
+    command
+        .args(["--json", "node", "--listen", "127.0.0.1:0", "--data"])
+        .arg(&data)
+        .env("CARECHAIN_LOG", "debug");
     let node = NodeProcess::run(&mut command, &log);
 
     // Written, read by its owner and by a doctor, granted and revoked, moved to a second version.
     let url = node.url();
     let administrator = Somebody::administrator(url, &claim_code(&data)).await;
-    let (patient, doctor) = (Somebody::patient(url).await, Somebody::doctor(url, "Dr Asha Rao", &administrator).await);
+    let (patient, doctor) = (
+        Somebody::patient(url).await,
+        Somebody::doctor(url, "Dr Asha Rao", &administrator).await,
+    );
     let record = patient.adds(patient.subject, &note("n1", CANARY)).await;
-    let grant = patient.grants(doctor.subject, &[Category::Notes], &[]).await;
+    let grant = patient
+        .grants(doctor.subject, &[Category::Notes], &[])
+        .await;
     for who in [&patient, &doctor] {
-        let read = who.device().await.get(patient.subject, record).await.unwrap();
+        let read = who
+            .device()
+            .await
+            .get(patient.subject, record)
+            .await
+            .unwrap();
         assert!(String::from_utf8(read.bytes).unwrap().contains(CANARY));
         assert_eq!(chart(who, &patient).await.rows.len(), 1);
     }
     patient.device().await.revoke(grant).await.unwrap();
-    patient.adds(patient.subject, &note("n1", &format!("{CANARY} again"))).await;
+    patient
+        .adds(patient.subject, &note("n1", &format!("{CANARY} again")))
+        .await;
 
     let mut needles = canaries();
     needles.extend(secrets(&patient));
@@ -71,7 +91,10 @@ async fn a_canary_is_nowhere_on_the_server() {
     assert_eq!(in_log(&log, &needles), [] as [&str; 0]);
 
     // The same search finds what must be there: the ciphertext, by its CID and its bytes; the data folder's name.
-    let released = ByHand::of(&patient, url).release(patient.subject, LaneSet::ALL, &[]).await.unwrap();
+    let released = ByHand::of(&patient, url)
+        .release(patient.subject, LaneSet::ALL, &[])
+        .await
+        .unwrap();
     let (item, blob) = released.item(record, 1);
     let blob = blob.as_ref().unwrap();
     let in_data = [
@@ -79,7 +102,10 @@ async fn a_canary_is_nowhere_on_the_server() {
         Needle::new("CID", item.cid.as_ref().unwrap().as_bytes()),
     ];
     assert_eq!(in_files(&data, &in_data), ["CID", "blob"]);
-    let in_memory = [Needle::new("folder", data.to_str().unwrap()), Needle::new("port", url.rsplit(':').next().unwrap())];
+    let in_memory = [
+        Needle::new("folder", data.to_str().unwrap()),
+        Needle::new("port", url.rsplit(':').next().unwrap()),
+    ];
     assert_eq!(in_process(node.pid(), &in_memory), ["folder", "port"]);
     let hash = Statement::hash_content(blob);
     assert!(!in_files(&data, &[Needle::new("digest", hash.as_slice())]).is_empty());

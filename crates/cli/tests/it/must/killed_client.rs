@@ -26,7 +26,10 @@ async fn run_and_die(
         Err(error) => Err(error),
     };
     assert_eq!(result.is_err(), machine.is_dead());
-    let planned = machine.disk().keys().any(|name| name.starts_with("outbox/"));
+    let planned = machine
+        .disk()
+        .keys()
+        .any(|name| name.starts_with("outbox/"));
     (!machine.is_dead(), planned)
 }
 
@@ -34,7 +37,10 @@ async fn run_and_die(
 async fn start_again(patient: &Somebody) -> Device<Surroundings> {
     let device = patient.device_on(patient.machine.reborn()).await;
     let tended = device.tend().await.unwrap();
-    assert!(tended.resumed.stuck.is_empty() && tended.resumed.conflicts.is_empty(), "{tended:?}");
+    assert!(
+        tended.resumed.stuck.is_empty() && tended.resumed.conflicts.is_empty(),
+        "{tended:?}"
+    );
     assert!(device.outbox().await.unwrap().is_empty());
     device
 }
@@ -51,13 +57,18 @@ async fn a_write_killed_anywhere_is_finished_and_never_doubled() {
             let resource = pulse(&format!("{moment:?}-{call}"), 60);
             let new = fhir(patient.subject, &resource);
             let planned;
-            (survived, planned) =
-                run_and_die(patient, call, moment, async |device| device.add(&new).await.map(drop)).await;
+            (survived, planned) = run_and_die(patient, call, moment, async |device| {
+                device.add(&new).await.map(drop)
+            })
+            .await;
             // Asked again, it is there already, or it is written now.
             let again = start_again(patient).await.add(&new).await.unwrap();
             assert_eq!(again.version, 1);
             if planned {
-                assert_eq!(again.block, None, "what was planned was finished at the start");
+                assert_eq!(
+                    again.block, None,
+                    "what was planned was finished at the start"
+                );
                 finished_later += 1;
             }
             assert!(written.insert(again.record));
@@ -66,23 +77,45 @@ async fn a_write_killed_anywhere_is_finished_and_never_doubled() {
             }
         }
         assert!(survived, "one call more and it survives");
-        assert!(finished_later >= 5, "killed {finished_later} times between the steps of a write");
+        assert!(
+            finished_later >= 5,
+            "killed {finished_later} times between the steps of a write"
+        );
     }
-    let found = patient.device().await.verify(patient.subject, None).await.unwrap();
+    let found = patient
+        .device()
+        .await
+        .verify(patient.subject, None)
+        .await
+        .unwrap();
     assert!(found.is_clean(), "{found:?}");
-    assert_eq!((found.versions, found.good), (written.len() as u64, written.len() as u64));
+    assert_eq!(
+        (found.versions, found.good),
+        (written.len() as u64, written.len() as u64)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revoke_killed_anywhere_is_finished_and_never_doubled() {
     let world = World::new().await;
     let patient = &world.patient;
-    let (goes, stays) = (world.doctor("Dr Asha Rao").await, world.doctor("Dr Ben Okoro").await);
-    patient.grants(stays.subject, &[Category::Vitals], &[]).await;
+    let (goes, stays) = (
+        world.doctor("Dr Asha Rao").await,
+        world.doctor("Dr Ben Okoro").await,
+    );
+    patient
+        .grants(stays.subject, &[Category::Vitals], &[])
+        .await;
     let record = patient.adds(patient.subject, &pulse("p1", 71)).await;
     let vitals = lane(patient, Category::Vitals);
     let is_live = async |device: &Device<Surroundings>, grant: GrantId| {
-        device.access_view().await.unwrap().live.iter().any(|view| view.grant.id == grant)
+        device
+            .access_view()
+            .await
+            .unwrap()
+            .live
+            .iter()
+            .any(|view| view.grant.id == grant)
     };
     for moment in [Moment::Before, Moment::After] {
         let mut finished_later = 0;
@@ -91,28 +124,57 @@ async fn a_revoke_killed_anywhere_is_finished_and_never_doubled() {
             let grant = patient.grants(goes.subject, &[Category::Vitals], &[]).await;
             let epoch = world.epochs().await.of(vitals);
             let planned;
-            (survived, planned) =
-                run_and_die(patient, call, moment, async |device| device.revoke(grant).await.map(drop)).await;
+            (survived, planned) = run_and_die(patient, call, moment, async |device| {
+                device.revoke(grant).await.map(drop)
+            })
+            .await;
             let device = start_again(patient).await;
             if planned {
-                assert!(!is_live(&device, grant).await, "what was planned was finished at the start");
+                assert!(
+                    !is_live(&device, grant).await,
+                    "what was planned was finished at the start"
+                );
                 finished_later += 1;
             }
             // Asked again, it is done already, or it is done now.
             device.revoke(grant).await.unwrap();
             assert!(!is_live(&device, grant).await);
-            assert_eq!(world.epochs().await.of(vitals), epoch + 1, "the epoch moved once");
-            assert_eq!(records(&chart(&stays, patient).await), [record], "who remains reads on");
-            let refused = goes.device().await.chart(patient.subject, &Default::default()).await.unwrap_err();
-            assert!(matches!(refused, ClientError::NotGranted { .. }), "{refused}");
+            assert_eq!(
+                world.epochs().await.of(vitals),
+                epoch + 1,
+                "the epoch moved once"
+            );
+            assert_eq!(
+                records(&chart(&stays, patient).await),
+                [record],
+                "who remains reads on"
+            );
+            let refused = goes
+                .device()
+                .await
+                .chart(patient.subject, &Default::default())
+                .await
+                .unwrap_err();
+            assert!(
+                matches!(refused, ClientError::NotGranted { .. }),
+                "{refused}"
+            );
             if survived {
                 break;
             }
         }
         assert!(survived, "one call more and it survives");
-        assert!(finished_later >= 4, "killed {finished_later} times between the steps of a revoke");
+        assert!(
+            finished_later >= 4,
+            "killed {finished_later} times between the steps of a revoke"
+        );
     }
-    let found = patient.device().await.verify(patient.subject, None).await.unwrap();
+    let found = patient
+        .device()
+        .await
+        .verify(patient.subject, None)
+        .await
+        .unwrap();
     assert!(found.is_clean(), "{found:?}");
     assert_eq!((found.versions, found.good), (1, 1));
 }

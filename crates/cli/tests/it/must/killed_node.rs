@@ -12,8 +12,8 @@ use super::passthrough::Passthrough;
 
 /// How often the node is killed.
 const KILLS: u64 = 20;
-/// Resources of each document: three batches.
-const RESOURCES: usize = 300;
+/// Resources of each document: four batches.
+const RESOURCES: usize = 450;
 /// Seed of the moments.
 const SEED: u64 = 0x5eed;
 
@@ -28,7 +28,15 @@ fn draw(state: &mut u64, below: u64) -> u64 {
 
 fn document(seed: u64) -> SyntheticPerson {
     let as_of_date = "2026-06-01".to_owned();
-    generate(seed, &GenerateOptions { resources_target: RESOURCES, as_of_date, story: None }).unwrap()
+    generate(
+        seed,
+        &GenerateOptions {
+            resources_target: RESOURCES,
+            as_of_date,
+            story: None,
+        },
+    )
+    .unwrap()
 }
 
 /// A node on `data` behind the pass-through, to be killed after `bytes`.
@@ -45,7 +53,10 @@ fn start(dir: &Path, through: &Passthrough, bytes: u64) {
 
 async fn import(patient: &Somebody, person: &SyntheticPerson) -> Result<ImportReport, ClientError> {
     let device = patient.device_on(patient.machine.clone()).await;
-    let options = ImportOptions { other_person: true, ..ImportOptions::default() };
+    let options = ImportOptions {
+        other_person: true,
+        ..ImportOptions::default()
+    };
     let mut importer = device.importer(patient.subject, options).await?;
     importer.document("chart.json", &person.bundle_json).await?;
     importer.finish().await
@@ -62,7 +73,9 @@ impl Acknowledged {
     fn take(&mut self, heard: Vec<Exchange>) {
         for Exchange { request, answer } in heard.into_iter().filter(|e| e.answer.status == 200) {
             match request.path.as_str() {
-                "/v1/chain/send" => self.transactions.push(serde_json::from_slice(&answer.body).unwrap()),
+                "/v1/chain/send" => self
+                    .transactions
+                    .push(serde_json::from_slice(&answer.body).unwrap()),
                 "/v1/blobs" => {
                     let uploaded: Uploaded = serde_json::from_slice(&answer.body).unwrap();
                     self.cids.extend(uploaded.cids);
@@ -90,7 +103,10 @@ impl Acknowledged {
 
 /// The session cookie of the last request that carried one.
 fn cookie(heard: &[Exchange]) -> String {
-    let cookies = heard.iter().flat_map(|e| &e.request.headers).filter(|(name, _)| name == "cookie");
+    let cookies = heard
+        .iter()
+        .flat_map(|e| &e.request.headers)
+        .filter(|(name, _)| name == "cookie");
     cookies.last().unwrap().1.clone()
 }
 
@@ -101,15 +117,29 @@ async fn twenty_kills_during_imports_lose_nothing_acknowledged() {
     start(dir.path(), &through, u64::MAX);
     let patient = Somebody::patient(&through.url()).await;
     patient.machine.listen();
-    let (mut state, mut acknowledged, mut stored) = (SEED, Acknowledged::default(), 0);
+
+    // One whole import tells how many bytes go up for a byte of a document.
+    let whole = document(KILLS);
+    let before = through.passed();
+    let mut stored = import(&patient, &whole).await.unwrap().stored;
+    drop(patient.machine.heard());
+    let bytes_up = through.passed() - before;
+    let (mut state, mut acknowledged) = (SEED, Acknowledged::default());
+    let (mut uploads, mut transactions) = (0, 0);
     for kill in 0..KILLS {
         let person = document(kill);
-        // The upload alone is larger than the document, so that the node dies before the import ends.
-        through.kill_after(draw(&mut state, person.bundle_json.len() as u64));
+        // Of an import of this size, any moment in its first nine tenths.
+        let expected = bytes_up * person.bundle_json.len() as u64 / whole.bundle_json.len() as u64;
+        through.kill_after(draw(&mut state, expected * 9 / 10));
         let error = import(&patient, &person).await.unwrap_err();
-        assert!(matches!(error, ClientError::Platform(PlatformError::Network(_))), "{error}");
+        assert!(
+            matches!(error, ClientError::Platform(PlatformError::Network(_))),
+            "{error}"
+        );
         assert!(through.has_killed());
         acknowledged.take(patient.machine.heard());
+        uploads += acknowledged.cids.len();
+        transactions += acknowledged.transactions.len();
 
         start(dir.path(), &through, u64::MAX);
         let device = patient.device_on(patient.machine.clone()).await;
@@ -125,11 +155,22 @@ async fn twenty_kills_during_imports_lose_nothing_acknowledged() {
         acknowledged.check(&through.url(), &cookie).await;
     }
 
+    println!(
+        "{KILLS} kills after {uploads} uploads and {transactions} transactions acknowledged by nodes that died"
+    );
+    assert!(
+        transactions > 0,
+        "some kills came after acknowledged transactions of the same import"
+    );
+
     // Whoever imports again has everything, once.
     let mut resources = 0;
-    for kill in 0..KILLS {
+    for kill in 0..=KILLS {
         let report = import(&patient, &document(kill)).await.unwrap();
-        assert_eq!((report.stored + report.unchanged, report.rejected.len()), (report.resources, 0));
+        assert_eq!(
+            (report.stored + report.unchanged, report.rejected.len()),
+            (report.resources, 0)
+        );
         resources += report.resources;
     }
     verify_by_the_program(dir.path(), &patient, &through.url(), resources);
@@ -140,9 +181,19 @@ fn verify_by_the_program(dir: &Path, patient: &Somebody, url: &str, records: u64
     std::fs::write(&keyset, &patient.keyset).unwrap();
     let program = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_carechain"));
-        command.args(arguments).args(["--json", "--node", url, "--keyset"]).arg(&keyset);
-        let output = command.env("CARECHAIN_PASSWORD", PASSWORD).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        command
+            .args(arguments)
+            .args(["--json", "--node", url, "--keyset"])
+            .arg(&keyset);
+        let output = command
+            .env("CARECHAIN_PASSWORD", PASSWORD)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).unwrap()
     };
     program(&["verify", "--all"]);

@@ -15,7 +15,10 @@ pub(super) struct Needle {
 
 impl Needle {
     pub(super) fn new(what: &'static str, bytes: impl Into<Vec<u8>>) -> Needle {
-        Needle { what, bytes: bytes.into() }
+        Needle {
+            what,
+            bytes: bytes.into(),
+        }
     }
 }
 
@@ -37,11 +40,19 @@ fn find_in(haystack: &[u8], needles: &[Needle], found: &mut Vec<&'static str>) {
 
 /// Reads up to `length` bytes in windows that overlap by the longest needle.
 fn scan(mut source: impl Read, needles: &[Needle], found: &mut Vec<&'static str>) -> u64 {
-    let overlap = needles.iter().map(|needle| needle.bytes.len()).max().unwrap();
+    let overlap = needles
+        .iter()
+        .map(|needle| needle.bytes.len())
+        .max()
+        .unwrap();
     let mut window = Vec::with_capacity(WINDOW_BYTES + overlap);
     let mut total = 0;
     loop {
-        let taken = source.by_ref().take(WINDOW_BYTES as u64).read_to_end(&mut window).unwrap_or(0);
+        let taken = source
+            .by_ref()
+            .take(WINDOW_BYTES as u64)
+            .read_to_end(&mut window)
+            .unwrap_or(0);
         if taken == 0 {
             return total;
         }
@@ -61,8 +72,18 @@ pub(super) fn in_files(dir: &Path, needles: &[Needle]) -> Vec<&'static str> {
 }
 
 fn files(dir: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    let entries = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                files(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
 }
 
 /// Which needles are in the readable memory of a child process.
@@ -70,14 +91,20 @@ pub(super) fn in_process(pid: u32, needles: &[Needle]) -> Vec<&'static str> {
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
     let mut memory = File::open(format!("/proc/{pid}/mem")).unwrap();
     let (mut found, mut read) = (Vec::new(), 0);
-    for line in maps.lines().filter(|line| line.contains(" r") && !line.ends_with("[vvar]")) {
+    for line in maps
+        .lines()
+        .filter(|line| line.contains(" r") && !line.ends_with("[vvar]"))
+    {
         let (from, to) = line.split(' ').next().unwrap().split_once('-').unwrap();
         let [from, to] = [from, to].map(|text| u64::from_str_radix(text, 16).unwrap());
         if memory.seek(SeekFrom::Start(from)).is_ok() {
             read += scan((&mut memory).take(to - from), needles, &mut found);
         }
     }
-    assert!(read > 1 << 20, "a running node has more than {read} readable bytes");
+    assert!(
+        read > 1 << 20,
+        "a running node has more than {read} readable bytes"
+    );
     tidy(found)
 }
 

@@ -29,7 +29,11 @@ impl Passthrough {
     pub(super) async fn listen() -> Passthrough {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let behind = Arc::new(Mutex::new(Behind { node: None, target: None, bytes_left: u64::MAX }));
+        let behind = Arc::new(Mutex::new(Behind {
+            node: None,
+            target: None,
+            bytes_left: u64::MAX,
+        }));
         let this = Passthrough { port, behind };
         tokio::spawn(this.clone().serve(listener));
         this
@@ -48,12 +52,21 @@ impl Passthrough {
     /// Puts a node behind it, to be killed after `bytes` more bytes.
     pub(super) fn put(&self, node: NodeProcess, listen: SocketAddr, bytes: u64) {
         let mut behind = self.behind.lock().unwrap();
-        *behind = Behind { node: Some(node), target: Some(listen), bytes_left: bytes };
+        *behind = Behind {
+            node: Some(node),
+            target: Some(listen),
+            bytes_left: bytes,
+        };
     }
 
     /// Sets how many more bytes the node may take.
     pub(super) fn kill_after(&self, bytes: u64) {
         self.behind.lock().unwrap().bytes_left = bytes;
+    }
+
+    /// How many bytes have gone up since the node was put behind it without a limit.
+    pub(super) fn passed(&self) -> u64 {
+        u64::MAX - self.behind.lock().unwrap().bytes_left
     }
 
     /// Whether the node behind it was killed.
@@ -80,7 +93,11 @@ impl Passthrough {
         }
         let (mut from_client, mut to_client) = client.into_split();
         let (mut from_node, mut to_node) = node.into_split();
-        let down = async move { tokio::io::copy(&mut from_node, &mut to_client).await.is_ok() };
+        let down = async move {
+            tokio::io::copy(&mut from_node, &mut to_client)
+                .await
+                .is_ok()
+        };
         let up = async move {
             let mut piece = vec![0; PIECE_BYTES];
             while let Ok(taken @ 1..) = from_client.read(&mut piece).await {

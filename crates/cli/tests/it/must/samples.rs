@@ -18,7 +18,9 @@ fn bundles() -> Vec<PathBuf> {
         return Vec::new();
     };
     let paths = entries.map(|entry| entry.unwrap().path());
-    let mut paths: Vec<_> = paths.filter(|p| p.to_string_lossy().ends_with(".json.gz")).collect();
+    let mut paths: Vec<_> = paths
+        .filter(|p| p.to_string_lossy().ends_with(".json.gz"))
+        .collect();
     paths.sort_by_key(|path| (path.metadata().unwrap().len(), path.clone()));
     paths.truncate(PEOPLE);
     paths
@@ -26,15 +28,24 @@ fn bundles() -> Vec<PathBuf> {
 
 fn unzip(path: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
-    flate2::read::GzDecoder::new(std::fs::File::open(path).unwrap()).read_to_end(&mut bytes).unwrap();
+    flate2::read::GzDecoder::new(std::fs::File::open(path).unwrap())
+        .read_to_end(&mut bytes)
+        .unwrap();
     bytes
 }
 
 /// The exact source slice of every entry.
 fn entries(bytes: &[u8]) -> Vec<Vec<u8>> {
-    let Document::Bundle(bundle) = read_document(bytes).unwrap() else { panic!("a Bundle") };
-    let resources = bundle.entries().iter().filter_map(|entry| entry.resource.as_ref());
-    let mut slices: Vec<_> = resources.map(|resource| resource.bytes().to_vec()).collect();
+    let Document::Bundle(bundle) = read_document(bytes).unwrap() else {
+        panic!("a Bundle")
+    };
+    let resources = bundle
+        .entries()
+        .iter()
+        .filter_map(|entry| entry.resource.as_ref());
+    let mut slices: Vec<_> = resources
+        .map(|resource| resource.bytes().to_vec())
+        .collect();
     slices.sort();
     slices
 }
@@ -53,17 +64,36 @@ async fn sample_charts_are_stored_read_back_byte_for_byte_and_unchanged_when_imp
         let patient = Somebody::patient(node.url()).await;
         let device = patient.device().await;
         for (stored, unchanged) in [(expected.len() as u64, 0), (0, expected.len() as u64)] {
-            let mut importer = device.importer(patient.subject, ImportOptions::default()).await.unwrap();
+            let mut importer = device
+                .importer(patient.subject, ImportOptions::default())
+                .await
+                .unwrap();
             importer.document("bundle.json", &bytes).await.unwrap();
             let report = importer.finish().await.unwrap();
-            assert_eq!((report.stored, report.unchanged, report.rejected), (stored, unchanged, vec![]));
+            assert_eq!(
+                (report.stored, report.unchanged, report.rejected),
+                (stored, unchanged, vec![])
+            );
         }
         let found = device.verify(patient.subject, None).await.unwrap();
-        assert!(found.is_clean() && found.good == expected.len() as u64, "{found:?}");
-        let query = carechain_client::ChartQuery { contents: true, ..Default::default() };
+        assert!(
+            found.is_clean() && found.good == expected.len() as u64,
+            "{found:?}"
+        );
+        let query = carechain_client::ChartQuery {
+            contents: true,
+            ..Default::default()
+        };
         let chart = device.chart(patient.subject, &query).await.unwrap();
-        let mut read: Vec<_> = chart.rows.into_iter().map(|row| row.content.unwrap()).collect();
+        let mut read: Vec<_> = chart
+            .rows
+            .into_iter()
+            .map(|row| row.content.unwrap())
+            .collect();
         read.sort();
-        assert!(read == expected, "every entry comes back as the bytes it had");
+        assert!(
+            read == expected,
+            "every entry comes back as the bytes it had"
+        );
     }
 }

@@ -1,7 +1,9 @@
 //! A thief's view: every key that a doctor ever held, and attempts to open with them what was stolen from the server.
 
 use carechain_api::{BackLinks, ReleaseItem, SignedWrap};
-use carechain_crypto::{BackLink, KeySlot, Lane, LaneKey, RecordKey, SignedWrap as Sealed, WrapInfo, open_envelope};
+use carechain_crypto::{
+    BackLink, KeySlot, Lane, LaneKey, RecordKey, SignedWrap as Sealed, WrapInfo, open_envelope,
+};
 use carechain_testkit::{Exchange, Somebody};
 
 use super::world::header;
@@ -15,19 +17,38 @@ pub(super) struct Held {
 impl Held {
     /// Every lane key in the wraps that `doctor` was ever served, and every key that back-links lead to from there.
     pub(super) fn by(doctor: &Somebody, heard: &[Exchange]) -> Held {
-        let mut held = Held { lane_keys: Vec::new(), record_keys: Vec::new() };
+        let mut held = Held {
+            lane_keys: Vec::new(),
+            record_keys: Vec::new(),
+        };
         for exchange in heard.iter().filter(|e| e.answer.status == 200) {
             if exchange.request.path.ends_with("/wrap") {
                 let wrap: SignedWrap = serde_json::from_slice(&exchange.answer.body).unwrap();
-                held.lane_keys.extend(open_wrap(doctor, &wrap));
+                held.add(open_wrap(doctor, &wrap));
             }
         }
         for exchange in heard.iter().filter(|e| e.answer.status == 200) {
             if exchange.request.path.ends_with("/back-links") {
-                held.follow(&exchange.request.path, &serde_json::from_slice(&exchange.answer.body).unwrap());
+                held.follow(
+                    &exchange.request.path,
+                    &serde_json::from_slice(&exchange.answer.body).unwrap(),
+                );
             }
         }
         held
+    }
+
+    /// Keeps what is new among lane keys.
+    fn add(&mut self, keys: Vec<LaneKey>) {
+        for key in keys {
+            if self
+                .lane_keys
+                .iter()
+                .all(|held| held.expose() != key.expose())
+            {
+                self.lane_keys.push(key);
+            }
+        }
     }
 
     /// How many lane keys there are.
@@ -42,12 +63,17 @@ impl Held {
             let before = self.lane_keys.len();
             for link in &links.links {
                 let lane = Lane::new(link.lane.number()).unwrap();
-                let of = BackLink { subject, lane, epoch: link.epoch };
-                let opened: Vec<_> =
-                    self.lane_keys.iter().filter_map(|key| of.open(key, link.sealed.as_ref()).ok()).collect();
-                let new = opened.into_iter().filter(|key| self.lane_keys.iter().all(|k| k.expose() != key.expose()));
-                let new: Vec<_> = new.collect();
-                self.lane_keys.extend(new);
+                let of = BackLink {
+                    subject,
+                    lane,
+                    epoch: link.epoch,
+                };
+                let opened: Vec<_> = self
+                    .lane_keys
+                    .iter()
+                    .filter_map(|key| of.open(key, link.sealed.as_ref()).ok())
+                    .collect();
+                self.add(opened);
             }
             if self.lane_keys.len() == before {
                 return;
@@ -56,7 +82,11 @@ impl Held {
     }
 
     /// Whether any key opens a stolen record: its key slot by a lane key, or its blob by a record key of another.
-    pub(super) fn open(&mut self, patient: &Somebody, stolen: &(ReleaseItem, Option<Vec<u8>>)) -> bool {
+    pub(super) fn open(
+        &mut self,
+        patient: &Somebody,
+        stolen: &(ReleaseItem, Option<Vec<u8>>),
+    ) -> bool {
         let (item, blob) = stolen;
         let anchor = &item.anchor;
         let slot = KeySlot {
@@ -67,11 +97,18 @@ impl Held {
             epoch: item.slot_epoch,
         };
         let sealed = item.slot.as_ref().unwrap().as_ref();
-        let opened: Vec<RecordKey> = self.lane_keys.iter().filter_map(|key| slot.open(key, sealed).ok()).collect();
+        let opened: Vec<RecordKey> = self
+            .lane_keys
+            .iter()
+            .filter_map(|key| slot.open(key, sealed).ok())
+            .collect();
         let blob = blob.as_ref().unwrap();
         let uid = item.uid.unwrap().0;
         let keys = self.record_keys.iter().chain(&opened);
-        let opens = keys.filter(|key| open_envelope(key, &uid, anchor.version, blob).is_ok()).count() > 0;
+        let opens = keys
+            .filter(|key| open_envelope(key, &uid, anchor.version, blob).is_ok())
+            .count()
+            > 0;
         self.record_keys.extend(opened);
         opens
     }

@@ -10,25 +10,41 @@ use super::world::{World, chart, records};
 async fn the_words_alone_read_everything_and_can_grant() {
     let world = World::new().await;
     let patient = &world.patient;
-    let (author, reader) = (world.doctor("Dr Asha Rao").await, world.doctor("Dr Ben Okoro").await);
+    let (author, reader) = (
+        world.doctor("Dr Asha Rao").await,
+        world.doctor("Dr Ben Okoro").await,
+    );
 
     // A record before and after an epoch moved, a second version, and a note that came by the inbox.
     let first = patient.adds(patient.subject, &pulse("p1", 71)).await;
-    let revoked = patient.grants(author.subject, &[Category::Vitals], &[]).await;
+    let revoked = patient
+        .grants(author.subject, &[Category::Vitals], &[])
+        .await;
     patient.device().await.revoke(revoked).await.unwrap();
     let second = patient.adds(patient.subject, &pulse("p2", 72)).await;
-    assert_eq!(patient.adds(patient.subject, &pulse("p2", 73)).await, second);
+    assert_eq!(
+        patient.adds(patient.subject, &pulse("p2", 73)).await,
+        second
+    );
     let third = patient.adds(patient.subject, &glucose("g1", 5)).await;
-    patient.grants(author.subject, &[], &[Category::Notes]).await;
-    let fourth = author.adds(patient.subject, &note("n1", "Rest for a week.")).await;
+    patient
+        .grants(author.subject, &[], &[Category::Notes])
+        .await;
+    let fourth = author
+        .adds(patient.subject, &note("n1", "Rest for a week."))
+        .await;
 
     // An empty machine.
     let words = Words::parse(&patient.words.reveal()).unwrap();
     let machine = Surroundings::new(world.node.url());
-    let found = restore_keys(machine.clone(), &words, PASSWORD, cheap()).await.unwrap();
+    let found = restore_keys(machine.clone(), &words, PASSWORD, cheap())
+        .await
+        .unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].subject, patient.subject);
-    let device = Device::open(machine.clone(), &found[0].keyset, PASSWORD).await.unwrap();
+    let device = Device::open(machine.clone(), &found[0].keyset, PASSWORD)
+        .await
+        .unwrap();
     device.tend().await.unwrap();
     let verified = device.verify(patient.subject, None).await.unwrap();
     assert!(verified.is_clean(), "{verified:?}");
@@ -39,11 +55,21 @@ async fn the_words_alone_read_everything_and_can_grant() {
         (third, glucose("g1", 5)),
         (fourth, note("n1", "Rest for a week.")),
     ] {
-        assert_eq!(device.get(patient.subject, record).await.unwrap().bytes, bytes.as_bytes());
+        assert_eq!(
+            device.get(patient.subject, record).await.unwrap().bytes,
+            bytes.as_bytes()
+        );
     }
 
-    let restored = Somebody { words, keyset: found[0].keyset.clone(), subject: patient.subject, machine };
-    restored.grants(reader.subject, &[Category::Vitals, Category::Notes], &[]).await;
+    let restored = Somebody {
+        words,
+        keyset: found[0].keyset.clone(),
+        subject: patient.subject,
+        machine,
+    };
+    restored
+        .grants(reader.subject, &[Category::Vitals, Category::Notes], &[])
+        .await;
     let mut read = records(&chart(&reader, &restored).await);
     let mut expected = vec![first, second, fourth];
     read.sort();

@@ -17,7 +17,11 @@ impl World {
         let node = TestNode::start().await;
         let administrator = Somebody::administrator(node.url(), &node.claim_code()).await;
         let patient = Somebody::patient(node.url()).await;
-        World { node, patient, administrator }
+        World {
+            node,
+            patient,
+            administrator,
+        }
     }
 
     /// Another approved doctor.
@@ -32,7 +36,10 @@ impl World {
 
     /// The epochs of the patient's lanes.
     pub(super) async fn epochs(&self) -> Epochs {
-        let all = self.by_hand(&self.patient).release(self.patient.subject, LaneSet::ALL, &[]).await;
+        let all = self
+            .by_hand(&self.patient)
+            .release(self.patient.subject, LaneSet::ALL, &[])
+            .await;
         all.unwrap().header.epochs
     }
 }
@@ -45,7 +52,10 @@ pub(super) fn lane(patient: &Somebody, category: Category) -> Lane {
 
 /// What somebody sees of a record, checked by the client.
 pub(super) async fn chart(who: &Somebody, of: &Somebody) -> Chart {
-    let query = ChartQuery { contents: true, ..ChartQuery::default() };
+    let query = ChartQuery {
+        contents: true,
+        ..ChartQuery::default()
+    };
     who.device().await.chart(of.subject, &query).await.unwrap()
 }
 
