@@ -5,7 +5,9 @@ mod consent;
 mod import;
 mod keys;
 mod people;
+mod receipts;
 mod records;
+mod requests;
 mod watch;
 
 use carechain_client::{ClientError, Device, Lie, PlatformError};
@@ -47,13 +49,13 @@ pub(crate) async fn run(ctx: Context, command: Command) -> Result<(), CliError> 
         Command::Get(args) => records::get(&ctx, &args).await,
         Command::View(args) => records::view(&ctx, &args).await,
         Command::Verify(args) => records::verify(&ctx, &args).await,
-        Command::Request(args) => consent::request(&ctx, &args).await,
-        Command::Requests(args) => consent::requests(&ctx, &args).await,
-        Command::Answer(args) => consent::answer(&ctx, &args).await,
+        Command::Request(args) => requests::request(&ctx, &args).await,
+        Command::Requests(args) => requests::requests(&ctx, &args).await,
+        Command::Answer(args) => requests::answer(&ctx, &args).await,
         Command::Grant(args) => consent::grant(&ctx, &args).await,
         Command::Revoke(args) => consent::revoke(&ctx, &args).await,
         Command::Access(args) => consent::access(&ctx, &args).await,
-        Command::Receipts(args) => consent::receipts(&ctx, &args).await,
+        Command::Receipts(args) => receipts::receipts(&ctx, &args).await,
         Command::Watch(args) => watch::watch(&ctx, &args).await,
         Command::Tend => tend(&ctx).await,
         Command::DemoPeople(args) => demo::people(&ctx, &args.dir).await,

@@ -1,36 +1,28 @@
-//! `request`, `requests`, `answer`, `grant`, `revoke`, `access`, `receipts`.
+//! `grant`, `revoke`, `access`.
 
-use std::collections::BTreeMap;
-
-use carechain_client::{AccessRequest, ClientError, GrantView, NewGrant, ReceiptView, RequestView};
-use carechain_domain::{
-    Category, GrantId, GrantState, Kind, Purpose, RecordId, RequestId, SubjectId,
-};
+use carechain_client::{GrantView, NewGrant};
+use carechain_domain::{Category, GrantId, GrantState, Kind, Purpose, SubjectId};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::args::{
-    AccessArgs, Answer, AnswerArgs, CategoryOrAll, GrantArgs, ReceiptsArgs, RequestArgs,
-    RequestsArgs, RevokeArgs,
-};
-use crate::commands::lie_name;
+use crate::args::{AccessArgs, CategoryOrAll, GrantArgs, RevokeArgs};
 use crate::context::{Context, Opened};
 use crate::error::CliError;
 use crate::ids::{IdPrefix, short};
 use crate::moment::utc;
-use crate::output::{Table, plain};
+use crate::output::Table;
 
 /// Seconds since 1970, by this machine's clock.
-fn now_secs(opened: &Opened) -> u64 {
+pub(super) fn now_secs(opened: &Opened) -> u64 {
     carechain_client::Platform::now_secs(opened.device.platform())
 }
 
 /// The name of a purpose; a number that has none is shown as it is.
-fn purpose_name(number: u16) -> String {
+pub(super) fn purpose_name(number: u16) -> String {
     Purpose::try_from(number).map_or_else(|_| number.to_string(), |p| p.to_string())
 }
 
-fn names(categories: &[Category]) -> String {
+pub(super) fn names(categories: &[Category]) -> String {
     if categories.len() == Category::ALL.len() {
         return "all".to_owned();
     }
@@ -39,187 +31,6 @@ fn names(categories: &[Category]) -> String {
         .map(|c| c.as_str())
         .collect::<Vec<_>>()
         .join(",")
-}
-
-/// A request for access.
-#[derive(Debug, Serialize)]
-struct RequestOut {
-    request: RequestId,
-    subject: SubjectId,
-    requester: SubjectId,
-    state: &'static str,
-    purpose: String,
-    expires: String,
-    read: Option<Vec<Category>>,
-    write: Option<Vec<Category>>,
-    until: Option<String>,
-    text: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fault: Option<String>,
-}
-
-impl RequestOut {
-    fn of(view: &RequestView) -> Self {
-        let asked = view.asked.as_ref();
-        RequestOut {
-            request: view.request,
-            subject: view.fact.subject,
-            requester: view.fact.requester,
-            state: view.state,
-            purpose: purpose_name(view.fact.purpose),
-            expires: utc(view.fact.expiry),
-            read: asked.map(|a| a.read.clone()),
-            write: asked.map(|a| a.write.clone()),
-            until: asked.map(|a| utc(a.until)),
-            text: asked.map(|a| a.reason.clone()),
-            fault: view.fault.as_ref().map(lie_name),
-        }
-    }
-
-    fn table(rows: &[RequestOut]) -> Table {
-        let heads = [
-            "request", "state", "from", "to", "read", "write", "until", "text",
-        ];
-        rows.iter().fold(Table::new(heads), |table, row| {
-            let list = |l: &Option<Vec<Category>>| l.as_deref().map_or_else(String::new, names);
-            table.row([
-                short(row.request.0),
-                row.fault.clone().unwrap_or_else(|| row.state.to_owned()),
-                short(row.requester.0),
-                short(row.subject.0),
-                list(&row.read),
-                list(&row.write),
-                row.until.clone().unwrap_or_default(),
-                row.text.clone().unwrap_or_default(),
-            ])
-        })
-    }
-}
-
-pub(super) async fn request(ctx: &Context, args: &RequestArgs) -> Result<(), CliError> {
-    let (read, write) = (
-        CategoryOrAll::flatten(&args.read),
-        CategoryOrAll::flatten(&args.write),
-    );
-    if read.is_empty() && write.is_empty() {
-        return Err(CliError::usage(
-            "--read",
-            "say what you want to read or --write",
-        ));
-    }
-    let opened = ctx.device().await?;
-    let now = now_secs(&opened);
-    let ask = AccessRequest {
-        subject: args.patient,
-        read,
-        write,
-        purpose: args.purpose,
-        reason: args.text.clone().unwrap_or_default(),
-        until: args.until.secs(now),
-        expiry: args.expires.secs(now),
-    };
-    let request = opened.device.request(&ask).await?;
-    let object = json!({ "request": request, "subject": args.patient, "expires": utc(ask.expiry) });
-    ctx.out.result(&object, || {
-        format!("asked: {request}, to be answered until {}", utc(ask.expiry))
-    })
-}
-
-/// Requests that concern the keys: to a patient, by anybody else.
-async fn all_requests(opened: &Opened) -> Result<Vec<RequestView>, CliError> {
-    Ok(match opened.device.kind() {
-        Kind::Patient => opened.device.requests_received().await?,
-        Kind::Doctor | Kind::Pharmacy | Kind::Organisation | Kind::Administrator => {
-            opened.device.requests_made().await?
-        }
-    })
-}
-
-pub(super) async fn requests(ctx: &Context, args: &RequestsArgs) -> Result<(), CliError> {
-    let opened = ctx.device().await?;
-    let views = all_requests(&opened).await?;
-    let rows: Vec<RequestOut> = views
-        .iter()
-        .filter(|v| args.all || v.state == "open")
-        .map(RequestOut::of)
-        .collect();
-    ctx.out.rows(
-        &rows,
-        RequestOut::table,
-        "no request is open; --all lists the others",
-    )
-}
-
-pub(super) async fn answer(ctx: &Context, args: &AnswerArgs) -> Result<(), CliError> {
-    let opened = ctx.device().await?;
-    let request = match args.request.whole() {
-        Some(id) => RequestId(id),
-        None => {
-            let views = all_requests(&opened).await?;
-            RequestId(
-                args.request
-                    .pick("request", views.iter().map(|v| v.request.0))?,
-            )
-        }
-    };
-    let (state, grant) = match args.answer {
-        Answer::Refuse => {
-            opened.device.refuse(request).await?;
-            ("refused", None)
-        }
-        Answer::Withdraw => {
-            opened.device.withdraw(request).await?;
-            ("withdrawn", None)
-        }
-        Answer::Accept => ("accepted", Some(accept(&opened, request, args).await?)),
-    };
-    ctx.out.result(
-        &json!({ "request": request, "state": state, "grant": grant }),
-        || match grant {
-            Some(grant) => format!("{state}: grant {grant}"),
-            None => state.to_owned(),
-        },
-    )
-}
-
-async fn accept(
-    opened: &Opened,
-    request: RequestId,
-    args: &AnswerArgs,
-) -> Result<GrantId, CliError> {
-    let view = opened.device.request_received(request).await?;
-    if let Some(lie) = view.fault {
-        return Err(ClientError::from(lie).into());
-    }
-    let (mut read, mut write) = (
-        CategoryOrAll::flatten(&args.read),
-        CategoryOrAll::flatten(&args.write),
-    );
-    let mut until = args.until.map(|w| w.secs(now_secs(opened)));
-    if read.is_empty() && write.is_empty() {
-        let asked = view.asked.as_ref().ok_or_else(|| {
-            CliError::usage(
-                "--read",
-                "what was asked is not readable here: say what you grant",
-            )
-        })?;
-        (read, write) = (asked.read.clone(), asked.write.clone());
-    }
-    if until.is_none() {
-        until = view.asked.as_ref().map(|a| a.until);
-    }
-    let not_after = until.ok_or_else(|| CliError::usage("--until", "say when it ends"))?;
-    let purpose = Purpose::try_from(view.fact.purpose).unwrap_or_default();
-    let new = NewGrant {
-        grantee: view.fact.requester,
-        read,
-        write,
-        purpose,
-        not_after,
-        request: Some(request),
-        name: args.name.clone(),
-    };
-    Ok(opened.device.grant(&new).await?)
 }
 
 pub(super) async fn grant(ctx: &Context, args: &GrantArgs) -> Result<(), CliError> {
@@ -385,85 +196,4 @@ pub(super) async fn access(ctx: &Context, args: &AccessArgs) -> Result<(), CliEr
     };
     ctx.out
         .rows(&rows, |rows| GrantOut::table(rows, by_me), none)
-}
-
-/// A receipt.
-#[derive(Debug, Serialize)]
-struct ReceiptOut {
-    number: u64,
-    at: String,
-    reader: SubjectId,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    device: alloy_primitives::Address,
-    purpose: String,
-    /// Categories that were listed; empty where single records were opened.
-    categories: Vec<Category>,
-    records: Vec<ReceiptRecord>,
-}
-
-#[derive(Debug, Serialize)]
-struct ReceiptRecord {
-    record: RecordId,
-    version: u32,
-}
-
-pub(super) async fn receipts(ctx: &Context, args: &ReceiptsArgs) -> Result<(), CliError> {
-    let opened = ctx.device().await?;
-    let receipts = opened.device.receipts().await?;
-    let receipts: Vec<&ReceiptView> = receipts.iter().filter(|r| r.number > args.after).collect();
-    let mut names_of: BTreeMap<SubjectId, Option<String>> = BTreeMap::new();
-    for receipt in &receipts {
-        if let std::collections::btree_map::Entry::Vacant(vacant) = names_of.entry(receipt.reader) {
-            let person = opened.device.person(receipt.reader).await?;
-            let profile = person.profile.unwrap_or_default();
-            vacant.insert(crate::profile::Profile::read(profile.as_bytes()).name);
-        }
-    }
-    let rows: Vec<ReceiptOut> = receipts
-        .iter()
-        .map(|receipt| ReceiptOut {
-            number: receipt.number,
-            at: utc(receipt.at),
-            reader: receipt.reader,
-            name: names_of.get(&receipt.reader).cloned().flatten(),
-            device: receipt.device,
-            purpose: purpose_name(receipt.purpose),
-            categories: opened.device.own_categories(receipt.lanes),
-            records: receipt
-                .records
-                .iter()
-                .map(|(record, version)| ReceiptRecord {
-                    record: *record,
-                    version: *version,
-                })
-                .collect(),
-        })
-        .collect();
-    ctx.out
-        .rows(&rows, receipts_table, "nobody but you has read anything")
-}
-
-fn receipts_table(rows: &[ReceiptOut]) -> Table {
-    rows.iter().fold(
-        Table::new(["number", "at", "reader", "for", "what"]),
-        |table, row| {
-            let what = match (row.categories.is_empty(), row.records.as_slice()) {
-                (false, records) => {
-                    format!("{} entries of {}", records.len(), names(&row.categories))
-                }
-                (true, [one]) => format!("entry {} version {}", short(one.record.0), one.version),
-                (true, records) => format!("{} entries", records.len()),
-            };
-            table.row([
-                row.number.to_string(),
-                row.at.clone(),
-                row.name
-                    .as_deref()
-                    .map_or_else(|| short(row.reader.0), plain),
-                row.purpose.clone(),
-                what,
-            ])
-        },
-    )
 }

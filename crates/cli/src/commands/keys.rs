@@ -18,6 +18,7 @@ pub(super) async fn create(
     index: u32,
 ) -> Result<(), CliError> {
     let path = ctx.vacant_keyset_path()?;
+    let terminal = ctx.terminal(&path)?;
     let _lock = ctx.lock(&path)?;
     let given = words_file
         .map(|file| secrets::words(Some(file)))
@@ -30,7 +31,7 @@ pub(super) async fn create(
         password: &password,
         cost: PasswordCost::DEFAULT,
     };
-    let keys = create_keys(ctx.terminal(&path)?, new).await?;
+    let keys = create_keys(terminal, new).await?;
     files::write_durable(&path, &keys.keyset).map_err(CliError::file("writing", &path))?;
     let words = given.is_none().then(|| keys.words.reveal());
     let words = words.as_ref().map(|w| w.as_str());
@@ -74,19 +75,14 @@ fn numbered(words: &str) -> String {
 
 pub(super) async fn restore(ctx: &Context, words_file: Option<&Path>) -> Result<(), CliError> {
     let path = ctx.vacant_keyset_path()?;
+    let terminal = ctx.terminal(&path)?;
     let _lock = ctx.lock(&path)?;
     let words = secrets::words(words_file)?;
     let password = secrets::new_password(&ctx.global)?;
     ctx.out.remark(
         "nothing on this machine says which node is the right one: the node that answers now is trusted from here on",
     );
-    let restored = restore_keys(
-        ctx.terminal(&path)?,
-        &words,
-        &password,
-        PasswordCost::DEFAULT,
-    )
-    .await?;
+    let restored = restore_keys(terminal, &words, &password, PasswordCost::DEFAULT).await?;
     for (n, one) in restored.iter().enumerate() {
         // The first subject gets the file that was named, further ones a number after it.
         let file = if n == 0 {
