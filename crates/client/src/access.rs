@@ -1,6 +1,8 @@
 //! What this device may do in a subject's record, and the lane keys for it: from its own encryption root, or from
 //! wraps that it checked against the chain.
 
+mod assemble;
+
 use core::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -12,7 +14,8 @@ use carechain_domain::{
     Category, Epochs, Grant, GrantState, Lane, LaneSet, Lanes, Status, SubjectId,
 };
 
-use crate::device::{Device, crypto_lane, domain_lane};
+use self::assemble::assemble;
+use crate::device::{Device, crypto_lane};
 use crate::error::{ClientError, Lie};
 use crate::facts::{Ask, Facts, FreshnessFact};
 use crate::platform::Platform;
@@ -362,68 +365,6 @@ pub(crate) fn wrap_info(
         write_lanes: grant.lanes.write.0,
         epochs: epochs.masked(grant.lanes.read).0,
     }
-}
-
-/// Puts the bodies of several wraps of one patient together.
-fn assemble(
-    subject: SubjectId,
-    grants: &[Grant],
-    bodies: Vec<WrapBody>,
-    epochs: Epochs,
-    freshness: FreshnessFact,
-) -> Result<Access, ClientError> {
-    let mut lanes = Lanes::default();
-    let mut categories = BTreeMap::new();
-    let mut keys = BTreeMap::new();
-    let mut person: Option<(PersonTag, Option<String>)> = None;
-    for (grant, body) in grants.iter().zip(bodies) {
-        let forged = |what| Lie::ForgedWrap {
-            grant: grant.id,
-            what,
-        };
-        lanes.read = lanes.read.union(grant.lanes.read);
-        lanes.write = lanes.write.union(grant.lanes.write);
-        let named = body.read.iter().map(|l| (l.lane, l.category));
-        for (lane, category) in named.chain(body.write.iter().map(|l| (l.lane, l.category))) {
-            let lane = domain_lane(lane);
-            let category =
-                Category::try_from(category).map_err(|_| forged("a category does not exist"))?;
-            if categories
-                .insert(lane, category)
-                .is_some_and(|known| known != category)
-            {
-                return Err(forged("two wraps disagree about a lane").into());
-            }
-        }
-        for lane in body.read {
-            let lane_number = domain_lane(lane.lane);
-            keys.insert((lane_number, epochs.of(lane_number)), lane.key);
-        }
-        match &person {
-            Some((tag, _)) if *tag != body.person_tag => {
-                return Err(forged("two wraps disagree about the person").into());
-            }
-            Some(_) => {}
-            None => person = Some((body.person_tag, body.name)),
-        }
-    }
-    let purpose = grants.first().map_or(0, |g| g.purpose);
-    let (person_tag, name) = person.ok_or(ClientError::NotGranted {
-        subject,
-        what: "see anything",
-    })?;
-    Ok(Access {
-        subject,
-        lanes,
-        epochs,
-        freshness,
-        person_tag,
-        name,
-        purpose,
-        categories,
-        keys: RefCell::new(keys),
-        owner: None,
-    })
 }
 
 #[cfg(test)]

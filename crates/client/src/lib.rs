@@ -14,7 +14,6 @@ mod error;
 mod lie;
 mod platform;
 
-mod cid;
 mod facts;
 mod http;
 mod proof;

@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, HashMap};
 use alloy_primitives::B256;
 use carechain_api::{AnchorRow, ReleaseItem};
 use carechain_crypto::{
-    CID_BYTES, Committed, InboxSlot, KeySlot, Meta, Opened, RecordKey, commitment, open_envelope,
-    record_id, tag,
+    Committed, InboxSlot, KeySlot, Meta, Opened, RecordKey, commitment, open_envelope, record_id,
+    tag,
 };
 use carechain_domain::{RecordId, Uid};
+use carechain_ipfs::Cid;
+use carechain_ipfs::dag::{cid_bytes, parse_cid, verify_file};
 
 use crate::access::Access;
-use crate::cid;
 use crate::device::crypto_lane;
 use crate::error::Lie;
 use crate::http::ReleasedItem;
@@ -34,7 +35,7 @@ pub(crate) enum Opening {
 pub(crate) struct OpenItem {
     pub(crate) uid: Uid,
     pub(crate) key: RecordKey,
-    pub(crate) cid: [u8; CID_BYTES],
+    pub(crate) cid: Cid,
     /// The envelope, where its blob came.
     pub(crate) envelope: Option<(Meta, Opened)>,
     /// It opened by the inbox slot: no key slot was there.
@@ -188,9 +189,10 @@ impl<'a> Opener<'a> {
         anchor: &AnchorRow,
         key: &RecordKey,
         cid_text: &str,
-    ) -> Result<[u8; CID_BYTES], Lie> {
+    ) -> Result<Cid, Lie> {
         let record = anchor.record;
-        let cid = cid::parse(cid_text).ok_or(Lie::CommitmentWrong { record })?;
+        let wrong = || Lie::CommitmentWrong { record };
+        let cid = read_cid(cid_text).ok_or_else(wrong)?;
         let previous = anchor
             .version
             .checked_sub(1)
@@ -204,7 +206,7 @@ impl<'a> Opener<'a> {
             version: anchor.version,
             lane: crypto_lane(anchor.lane),
             previous: &previous,
-            cid: &cid,
+            cid: &cid_bytes(&cid).ok_or_else(wrong)?,
         };
         if commitment(key, &of) == anchor.commitment {
             return Ok(cid);
@@ -214,10 +216,13 @@ impl<'a> Opener<'a> {
             i.item.cid.as_deref() == Some(cid_text)
                 && (a.record, a.version) != (record, anchor.version)
         });
-        Err(other.map_or(Lie::CommitmentWrong { record }, |o| {
-            misplaced(anchor, &o.item.anchor)
-        }))
+        Err(other.map_or_else(wrong, |o| misplaced(anchor, &o.item.anchor)))
     }
+}
+
+/// A CID in the one way that this profile writes it.
+fn read_cid(text: &str) -> Option<Cid> {
+    parse_cid(text).ok().filter(|cid| cid.to_string() == text)
 }
 
 fn misplaced(expected: &AnchorRow, served: &AnchorRow) -> Lie {
@@ -240,13 +245,11 @@ pub(crate) fn open_blob(
     anchor: &AnchorRow,
     uid: Uid,
     key: &RecordKey,
-    expected: &[u8; CID_BYTES],
+    expected: &Cid,
     blob: &[u8],
 ) -> Result<(Meta, Opened), Lie> {
     let record = anchor.record;
-    if cid::of_blob(blob) != *expected {
-        return Err(Lie::ByteChanged { record });
-    }
+    verify_file(expected, blob).map_err(|_| Lie::ByteChanged { record })?;
     let forged = |what| Lie::ForgedAuthor { record, what };
     // The blob is the one committed to: what does not open now was sealed wrongly by its author.
     let opened = open_envelope(key, &uid.0, anchor.version, blob)

@@ -8,10 +8,10 @@ use carechain_crypto::{
     record_id, seal_envelope, tag,
 };
 use carechain_domain::{Category, Lane, RecordId, SubjectId, Uid};
+use carechain_ipfs::dag::{cid_bytes, cid_of};
 use rand_core::CryptoRng;
 
 use crate::access::Access;
-use crate::cid;
 use crate::device::crypto_lane;
 use crate::error::ClientError;
 use crate::outbox::PlanRow;
@@ -97,7 +97,7 @@ impl Sealer<'_> {
             rng,
         )
         .map_err(failed())?;
-        let cid = cid::of_blob(&blob);
+        let cid = cid_of(&blob);
         let previous = draft.before.map(|b| b.commitment).unwrap_or_default();
         let of = Committed {
             chain_id: self.chain_id,
@@ -106,7 +106,7 @@ impl Sealer<'_> {
             version,
             lane: crypto_lane(draft.lane),
             previous: &previous,
-            cid: &cid,
+            cid: &cid_bytes(&cid).expect("this device makes CIDs of version 1 alone"),
         };
         let epoch = self.access.epochs.of(draft.lane);
         let slot = self.slot(record, version, draft.lane, epoch, &key, rng)?;
@@ -118,7 +118,7 @@ impl Sealer<'_> {
             lane: draft.lane,
             epoch,
             commitment: commitment(&key, &of),
-            cid: cid::to_text(&cid),
+            cid: cid.to_string(),
             size: blob.len() as u64,
             slot: slot.map(Into::into),
             inbox: inbox.map(Into::into),

@@ -29,6 +29,9 @@ pub const SHA2_256: u64 = 0x12;
 /// Most levels of nodes above the leaves that a reader follows: 1,024^3 leaves are a pebibyte.
 pub const DEPTH_MAX: u8 = 3;
 
+/// Bytes of a CIDv1 of the profile: version, codec, hash and its length, digest.
+pub const CID_BYTES: usize = 36;
+
 /// A SHA-256 digest: what a block is keyed by.
 pub type Sha256Digest = [u8; 32];
 
@@ -124,6 +127,13 @@ pub fn digest_of(cid: &Cid) -> Result<Sha256Digest, BlockError> {
 pub fn cid_from_digest(codec: u64, digest: &Sha256Digest) -> Cid {
     let hash = Multihash::wrap(SHA2_256, digest).expect("32 bytes fit a multihash of 64");
     Cid::new_v1(codec, hash)
+}
+
+/// The binary form of a CIDv1 of the profile; `None` for any other.
+#[must_use]
+pub fn cid_bytes(cid: &Cid) -> Option<[u8; CID_BYTES]> {
+    digest_of(cid).ok()?;
+    cid.to_bytes().try_into().ok()
 }
 
 /// SHA-256 of some bytes.

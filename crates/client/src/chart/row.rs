@@ -1,11 +1,11 @@
 //! One row of a chart: an anchored version, and what is known of it.
 
 use carechain_api::AnchorRow;
-use carechain_crypto::{CID_BYTES, Meta, Opened, RecordKey, Statement};
+use carechain_crypto::{Meta, Opened, RecordKey, Statement};
 use carechain_domain::{Category, Lane, RecordId, SubjectId, Uid};
+use carechain_ipfs::Cid;
 
 use crate::access::Access;
-use crate::cid;
 use crate::error::{ClientError, Lie};
 use crate::http::ReleasedItem;
 use crate::open::{OpenItem, Opening};
@@ -58,7 +58,7 @@ pub struct ChartRow {
     pub(crate) anchor: AnchorRow,
     pub(crate) uid: Option<Uid>,
     pub(crate) key: Option<RecordKey>,
-    pub(crate) binary_cid: Option<[u8; CID_BYTES]>,
+    pub(crate) binary_cid: Option<Cid>,
     /// No key slot at any epoch: it came by the inbox.
     pub(crate) by_inbox: bool,
 }
@@ -153,7 +153,7 @@ pub(super) fn row(
 
 fn fill(row: &mut ChartRow, open: OpenItem, contents: bool) {
     row.uid = Some(open.uid);
-    row.cid = Some(cid::to_text(&open.cid));
+    row.cid = Some(open.cid.to_string());
     row.binary_cid = Some(open.cid);
     row.by_inbox = open.by_inbox;
     row.key = Some(open.key);
