@@ -12,6 +12,7 @@
 mod calendar;
 mod chart;
 mod codes;
+mod home;
 mod people;
 mod random;
 mod stories;

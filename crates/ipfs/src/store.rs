@@ -9,10 +9,12 @@
 //! [`Store::list`] and removed by [`Store::sweep`].
 
 mod disk;
+mod folder;
 mod index;
 mod ingest;
 pub mod limits;
 mod open;
+mod queue;
 mod read;
 mod removal;
 mod segment;
@@ -37,9 +39,9 @@ use self::limits::{
     ITEMS_MAX, PAGE_MAX, QUEUE_MAX, QUEUED_MAX_BYTES, QUEUED_UNIT_BYTES, READS_MAX, STREAMS_MAX,
     WHOLE_MAX_BYTES,
 };
+use self::queue::Write;
 use self::segment::{ROOT_NODE, ROOT_RAW, ROOTS};
 use self::shared::Shared;
-use self::writer::Write;
 use crate::dag::{DAG_PB, Sha256Digest, digest_of};
 use crate::error::IpfsError;
 

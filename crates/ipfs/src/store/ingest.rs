@@ -14,9 +14,9 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::oneshot;
 
 use super::limits::{QUEUED_UNIT_BYTES, SMALL_MAX_BYTES, WINDOW_LEAVES};
+use super::queue::{Body, Holds, NewBlock, PutWrite, TempFile, Write};
 use super::segment::{FRAME_HEADER_BYTES, NODE, ROOT_NODE, ROOT_RAW};
 use super::shared::Shared;
-use super::writer::{Body, Holds, NewBlock, PutWrite, TempFile, Write};
 use super::{Store, blocking, check_count, check_size};
 use crate::dag::{CHUNK_BYTES, Layout, Link, NodeBlock, RAW, cid_from_digest, digest_of, sha256};
 use crate::error::IpfsError;
