@@ -24,8 +24,8 @@ pub const MAX_PAGE: u32 = 1_000;
 pub const MAX_RELEASE_EXPIRY_SECS: u64 = 60;
 /// Largest profile, in bytes.
 pub const MAX_PROFILE_BYTES: usize = 16 << 10;
-/// Largest sealed mail, in bytes.
-pub const MAX_MAIL_BYTES: usize = 64 << 10;
+/// Largest sealed mail, in bytes: 64 KiB of plaintext and what HPKE adds (the encapsulated key and a tag).
+pub const MAX_MAIL_BYTES: usize = (64 << 10) + 1_136;
 /// Largest sealed application, in bytes.
 pub const MAX_APPLICATION_BYTES: usize = 24 << 20;
 /// Storage slots in one proof request.

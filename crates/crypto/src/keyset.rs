@@ -16,13 +16,13 @@ use serde::{Deserialize, Serialize};
 
 pub use body::KeysetSecrets;
 pub use file::KEYSET_MAX_BYTES;
-pub use password::{PASSWORD_MAX_BYTES, PasswordCost};
+pub use password::{PASSWORD_MAX_BYTES, PASSWORDS_MAX_KIB_PASSES, PasswordCost};
 
 use crate::aead::{Cipher, NONCE_BYTES};
 use crate::hash::derive;
 use crate::{CryptoError, MasterKey};
 use file::Unlocker;
-use password::PasswordUnlocker;
+use password::{PasswordUnlocker, check_all};
 
 /// How many unlockers a keyset has at most.
 pub const UNLOCKERS_MAX: usize = 8;
@@ -285,7 +285,7 @@ impl OpenKeyset {
     /// Adds another password that opens the keyset.
     ///
     /// # Errors
-    /// More than [`UNLOCKERS_MAX`]; a password or cost out of bounds; no memory.
+    /// More than [`UNLOCKERS_MAX`]; a password or cost, or that of all together, out of bounds; no memory.
     pub fn add_password(
         &mut self,
         password: &str,
@@ -300,7 +300,9 @@ impl OpenKeyset {
             });
         }
         let unlocker = self.password_unlocker(password, cost, rng)?;
-        self.keyset.unlockers.push(Unlocker::Password(unlocker));
+        let unlockers = [&self.keyset.unlockers[..], &[Unlocker::Password(unlocker)]].concat();
+        check_all(file::passwords(&unlockers))?;
+        self.keyset.unlockers = unlockers;
         Ok(())
     }
 
@@ -308,7 +310,7 @@ impl OpenKeyset {
     /// old file still open with the old password.
     ///
     /// # Errors
-    /// A password or cost out of bounds; no memory.
+    /// A password or cost, or that of all together, out of bounds; no memory.
     pub fn change_password(
         &mut self,
         password: &str,
@@ -316,7 +318,10 @@ impl OpenKeyset {
         rng: &mut impl CryptoRng,
     ) -> Result<(), CryptoError> {
         let unlocker = self.password_unlocker(password, cost, rng)?;
-        self.keyset.unlockers[self.opened_by] = Unlocker::Password(unlocker);
+        let mut unlockers = self.keyset.unlockers.clone();
+        unlockers[self.opened_by] = Unlocker::Password(unlocker);
+        check_all(file::passwords(&unlockers))?;
+        self.keyset.unlockers = unlockers;
         Ok(())
     }
 

@@ -52,10 +52,11 @@ pub use kem::{ENCAPSULATED_BYTES, HPKE_OVERHEAD_BYTES, KEM_PUBLIC_BYTES, KemPubl
 pub use keys::{EncryptionRoot, Roots};
 pub use keyset::{
     KEYSET_MAX_BYTES, Keyset, KeysetChain, KeysetContracts, KeysetHeader, KeysetKind,
-    KeysetSecrets, OpenKeyset, PASSWORD_MAX_BYTES, PasswordCost, UNLOCKERS_MAX,
+    KeysetSecrets, OpenKeyset, PASSWORD_MAX_BYTES, PASSWORDS_MAX_KIB_PASSES, PasswordCost,
+    UNLOCKERS_MAX,
 };
 pub use lanes::{LANES, Lane, LanePermutation};
-pub use mail::{MAIL_MAX_BYTES, MailInfo, sealed_hash};
+pub use mail::{MAIL_MAX_BYTES, MAIL_MAX_SEALED_BYTES, MailInfo, sealed_hash};
 pub use meta::{Meta, Statement, author_digest};
 pub use names::{CID_BYTES, Committed, commitment, content_id, fold, record_id, tag, uid, word};
 pub use release::{Release, ReleaseShape, receipt_hash, release_root};

@@ -10,6 +10,8 @@ use crate::{CryptoError, KemPublic, KemSecret};
 
 /// The longest plaintext of a mail.
 pub const MAIL_MAX_BYTES: usize = 64 << 10;
+/// The longest sealed mail.
+pub const MAIL_MAX_SEALED_BYTES: usize = MAIL_MAX_BYTES + HPKE_OVERHEAD_BYTES;
 
 /// Who writes to whom about what; bound into the ciphertext. HPKE's base mode does not prove the
 /// sender: a request's hash on chain does.
@@ -49,7 +51,9 @@ impl MailInfo {
         recipient: &KemSecret,
         sealed: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
-        check_len(sealed.len().saturating_sub(HPKE_OVERHEAD_BYTES))?;
+        if sealed.len() > MAIL_MAX_SEALED_BYTES {
+            return Err(too_large());
+        }
         recipient.open("the mail", &self.info(), sealed)
     }
 
@@ -67,16 +71,51 @@ impl MailInfo {
 
 fn check_len(len: usize) -> Result<(), CryptoError> {
     if len > MAIL_MAX_BYTES {
-        return Err(CryptoError::TooLarge {
-            what: "the mail",
-            limit: MAIL_MAX_BYTES as u64,
-        });
+        return Err(too_large());
     }
     Ok(())
+}
+
+const fn too_large() -> CryptoError {
+    CryptoError::TooLarge {
+        what: "the mail",
+        limit: MAIL_MAX_BYTES as u64,
+    }
 }
 
 /// The hash of a sealed mail that a request puts on chain.
 #[must_use]
 pub fn sealed_hash(sealed: &[u8]) -> B256 {
     keccak(&[sealed])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::testing::TestRng;
+
+    #[test]
+    fn the_longest_plaintext_makes_the_longest_sealed_mail() {
+        let mut rng = TestRng::new(6);
+        let roots = crate::Words::from_entropy(&[6; 32]).seed().roots(0);
+        let key = roots.current().kem_secret();
+        let info = MailInfo {
+            recipient: B256::repeat_byte(1),
+            recipient_key_version: 1,
+            sender: B256::repeat_byte(2),
+            topic: B256::repeat_byte(3),
+        };
+        let longest = vec![7; MAIL_MAX_BYTES];
+        let mut sealed = info.seal(&key.public(), &longest, &mut rng).unwrap();
+        assert_eq!(sealed.len(), MAIL_MAX_SEALED_BYTES);
+        assert_eq!(info.open(&key, &sealed).unwrap()[..], longest[..]);
+        let too_long = vec![7; MAIL_MAX_BYTES + 1];
+        assert_eq!(
+            info.seal(&key.public(), &too_long, &mut rng).unwrap_err(),
+            too_large()
+        );
+        sealed.push(0);
+        assert_eq!(info.open(&key, &sealed).unwrap_err(), too_large());
+    }
 }

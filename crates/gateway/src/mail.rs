@@ -14,6 +14,12 @@ use crate::guard::Caller;
 use crate::notices::After;
 use crate::state::Shared;
 
+// The longest mail that the cipher makes is taken by the interface and kept by the vault.
+const _: () = assert!(
+    MAX_MAIL_BYTES == carechain_crypto::MAIL_MAX_SEALED_BYTES
+        && MAX_MAIL_BYTES == carechain_vault::MAX_MAIL_BYTES
+);
+
 /// Messages on one page.
 const PAGE: u32 = 100;
 

@@ -10,8 +10,8 @@ use crate::{Vault, VaultError, counters};
 pub const MAX_MAIL_PER_RECIPIENT: u32 = 1_000;
 /// Messages of one sender in one mailbox.
 pub const MAX_MAIL_PER_SENDER: u32 = 64;
-/// Largest sealed message, in bytes.
-pub const MAX_MAIL_BYTES: usize = 64 << 10;
+/// Largest sealed message, in bytes: 64 KiB of plaintext and what HPKE adds (the encapsulated key and a tag).
+pub const MAX_MAIL_BYTES: usize = (64 << 10) + 1_136;
 
 /// A message to be kept.
 #[derive(Clone, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl Vault {
         bounded("mail", mail.sealed.len(), MAX_MAIL_BYTES)?;
         let key = self.keys.get_or_make(mail.recipient).await?;
         let digest: [u8; 32] = Sha256::digest(&mail.sealed).into();
-        let mut tx = self.sql.begin(doing).await?;
+        let mut tx = self.begin_of(mail.recipient, doing).await?;
         let rows = sqlx::query(
             "SELECT id, sender, topic, digest FROM mail WHERE recipient = ? ORDER BY id",
         )

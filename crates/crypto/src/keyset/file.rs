@@ -7,7 +7,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::password::PasswordUnlocker;
+use super::password::{PasswordUnlocker, check_all};
 use super::{Keyset, KeysetChain, KeysetHeader, KeysetKind, UNLOCKERS_MAX};
 use crate::CryptoError;
 
@@ -116,11 +116,7 @@ pub(super) fn parse(json: &[u8]) -> Result<Keyset, CryptoError> {
     if file.sealed.0.len() > SEALED_MAX_BYTES {
         return fault("sealed", "over 1024 bytes");
     }
-    for unlocker in &file.unlockers {
-        if let Unlocker::Password(unlocker) = unlocker {
-            unlocker.check()?;
-        }
-    }
+    check_all(passwords(&file.unlockers))?;
     let header = KeysetHeader {
         chain: file.chain,
         subject: file.subject,
@@ -132,6 +128,14 @@ pub(super) fn parse(json: &[u8]) -> Result<Keyset, CryptoError> {
         header,
         unlockers: file.unlockers,
         sealed: file.sealed.0,
+    })
+}
+
+/// The unlockers that a password opens.
+pub(super) fn passwords(unlockers: &[Unlocker]) -> impl Iterator<Item = &PasswordUnlocker> {
+    unlockers.iter().filter_map(|unlocker| match unlocker {
+        Unlocker::Password(unlocker) => Some(unlocker),
+        Unlocker::Reserved(_) => None,
     })
 }
 

@@ -17,6 +17,9 @@ pub const PASSWORD_MAX_BYTES: usize = 1024;
 const MEMORY_MAX_KIB: u32 = 1 << 20;
 const PASSES_MAX: u32 = 16;
 const LANES_MAX: u32 = 4;
+/// Memory times passes of all passwords of one keyset together: 4 GiB once over, 21 times the default. Opening tries
+/// each, and its file may come from anybody.
+pub const PASSWORDS_MAX_KIB_PASSES: u64 = 4 << 20;
 const SALT_BYTES: usize = 16;
 const SEALED_BYTES: usize = NONCE_BYTES + 32 + TAG_BYTES;
 
@@ -39,7 +42,8 @@ impl PasswordCost {
     /// Other parameters.
     ///
     /// # Errors
-    /// Memory over 1 GiB or under 8 KiB a lane; passes not 1 to 16; lanes not 1 to 4.
+    /// Memory over 1 GiB or under 8 KiB a lane; passes not 1 to 16; lanes not 1 to 4; memory times passes over
+    /// [`PASSWORDS_MAX_KIB_PASSES`].
     pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Self, CryptoError> {
         let fault = |parameter| Err(CryptoError::PasswordCost { parameter });
         if !(1..=LANES_MAX).contains(&lanes) {
@@ -51,11 +55,19 @@ impl PasswordCost {
         if !(8 * lanes..=MEMORY_MAX_KIB).contains(&memory_kib) {
             return fault("memory_kib");
         }
-        Ok(Self {
+        let cost = Self {
             memory_kib,
             passes,
             lanes,
-        })
+        };
+        if cost.kib_passes() > PASSWORDS_MAX_KIB_PASSES {
+            return fault("memory_kib");
+        }
+        Ok(cost)
+    }
+
+    fn kib_passes(self) -> u64 {
+        u64::from(self.memory_kib) * u64::from(self.passes)
     }
 }
 
@@ -126,6 +138,23 @@ impl PasswordUnlocker {
     }
 }
 
+/// Checks each password unlocker, and that trying them all costs no more than [`PASSWORDS_MAX_KIB_PASSES`].
+pub(super) fn check_all<'a>(
+    unlockers: impl Iterator<Item = &'a PasswordUnlocker>,
+) -> Result<(), CryptoError> {
+    let mut work = 0;
+    for unlocker in unlockers {
+        work += unlocker.check()?.kib_passes();
+    }
+    if work > PASSWORDS_MAX_KIB_PASSES {
+        return Err(CryptoError::Keyset {
+            field: "unlockers",
+            reason: "together they cost too much to try",
+        });
+    }
+    Ok(())
+}
+
 fn aad(subject: &B256) -> Vec<u8> {
     [
         &b"carechain/unlocker/v1"[..],
@@ -161,4 +190,47 @@ fn derive_kek(
             memory_kib: cost.memory_kib,
         })?;
     Ok(kek)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn costing(memory_kib: u32, passes: u32) -> PasswordUnlocker {
+        PasswordUnlocker {
+            salt: Base64(vec![0; SALT_BYTES]),
+            memory_kib,
+            passes,
+            lanes: 1,
+            sealed: Base64(vec![0; SEALED_BYTES]),
+        }
+    }
+
+    #[test]
+    fn all_passwords_together_cost_no_more_than_the_bound() {
+        let gib = 1 << 20;
+        PasswordCost::new(gib, 4, 1).unwrap();
+        let parameter = "memory_kib";
+        assert_eq!(
+            PasswordCost::new(gib, 5, 1),
+            Err(CryptoError::PasswordCost { parameter })
+        );
+        let default = PasswordCost::DEFAULT;
+        let usual = vec![costing(default.memory_kib, default.passes); crate::UNLOCKERS_MAX];
+        check_all(usual.iter()).unwrap();
+        let mut hostile = vec![costing(gib, 1); 4];
+        check_all(hostile.iter()).unwrap();
+        hostile.push(costing(8, 1));
+        let field = "unlockers";
+        assert!(
+            matches!(check_all(hostile.iter()), Err(CryptoError::Keyset { field: f, .. }) if f == field)
+        );
+        hostile.pop();
+        hostile[0].passes = 17;
+        assert!(matches!(
+            check_all(hostile.iter()),
+            Err(CryptoError::PasswordCost { .. })
+        ));
+    }
 }
