@@ -6,14 +6,14 @@ use alloy_primitives::B256;
 use carechain_domain::SubjectId;
 use sqlx::QueryBuilder;
 
-use crate::sql::{CHUNK_ROWS, Columns, Db, bounded, int};
+use crate::sql::{CHUNK_ROWS, Columns, Db, Tx, bounded, int};
 use crate::{Vault, VaultError};
 
 /// Largest public document, in bytes.
 pub const MAX_DOCUMENT_BYTES: usize = 16 << 10;
 /// Staged documents of one owner and kind; one more drops the one that expires first.
 pub const MAX_STAGED_PER_OWNER: u32 = 8;
-/// Staged documents in all.
+/// Staged documents in all; one more drops the owner's that expires first, else anybody's.
 pub const MAX_STAGED_DOCUMENTS: u32 = 10_000;
 /// Largest application as the gateway encodes it, in bytes.
 pub const MAX_APPLICATION_BYTES: usize = 40 << 20;
@@ -67,19 +67,8 @@ impl Vault {
     ) -> Result<(), VaultError> {
         let doing = "stage a document";
         bounded("document", body.len(), MAX_DOCUMENT_BYTES)?;
-        self.refuse_erased(owner).await?;
-        let mut tx = self.sql.begin(doing).await?;
-        let row = sqlx::query("SELECT COUNT(*) FROM documents WHERE expires IS NOT NULL")
-            .fetch_one(&mut *tx)
-            .await
-            .map_err(VaultError::sql(doing))?;
-        if Columns(&row).number::<i64>(0, "count")? >= i64::from(MAX_STAGED_DOCUMENTS) {
-            let limit = MAX_STAGED_DOCUMENTS.into();
-            return Err(VaultError::Full {
-                what: "the place for staged documents",
-                limit,
-            });
-        }
+        let mut tx = self.begin_of(owner, doing).await?;
+        make_room(&mut tx, owner).await?;
         sqlx::query(
             "INSERT INTO documents (owner, kind, hash, body, expires) VALUES (?, ?, ?, ?, ?)
              ON CONFLICT (owner, kind, hash) DO UPDATE SET expires = excluded.expires
@@ -118,8 +107,7 @@ impl Vault {
     ) -> Result<(), VaultError> {
         let doing = "put a document";
         bounded("document", body.len(), MAX_DOCUMENT_BYTES)?;
-        self.refuse_erased(owner).await?;
-        let mut tx = self.sql.begin(doing).await?;
+        let mut tx = self.begin_of(owner, doing).await?;
         sqlx::query(
             "INSERT INTO documents (owner, kind, hash, body, expires) VALUES (?, ?, ?, ?, NULL)
              ON CONFLICT (owner, kind, hash) DO UPDATE SET expires = NULL",
@@ -270,17 +258,27 @@ impl Vault {
             at: row.number(2, "time")?,
         }))
     }
+}
 
-    async fn refuse_erased(&self, subject: SubjectId) -> Result<(), VaultError> {
-        if self.keys.is_erased(subject).await? {
-            return Err(VaultError::Erased(subject));
-        }
-        Ok(())
-    }
+/// Drops one staged document when there are too many: the owner's that expires first, else anybody's. Refusing would
+/// shut everybody out until they expire; this harms those alone who are slower to reach the chain than somebody is to
+/// stage so many.
+async fn make_room(tx: &mut Tx, owner: SubjectId) -> Result<(), VaultError> {
+    sqlx::query(
+        "DELETE FROM documents WHERE (SELECT COUNT(*) FROM documents WHERE expires IS NOT NULL) >= ?1
+         AND (owner, kind, hash) IN (SELECT owner, kind, hash FROM documents
+         WHERE expires IS NOT NULL ORDER BY owner <> ?2, expires, hash LIMIT 1)",
+    )
+    .bind(MAX_STAGED_DOCUMENTS)
+    .bind(owner.as_bytes().as_slice())
+    .execute(&mut **tx)
+    .await
+    .map_err(VaultError::sql("make room for a document"))?;
+    Ok(())
 }
 
 async fn drop_former(
-    tx: &mut crate::sql::Tx,
+    tx: &mut Tx,
     owner: SubjectId,
     kind: DocumentKind,
     hash: B256,

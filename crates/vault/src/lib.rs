@@ -33,8 +33,8 @@ pub use notifications::{
     EventKey, MAX_APPEND, MAX_EVENT_BYTES, MAX_NOTIFICATIONS, NewNotification, StoredNotification,
 };
 pub use receipts::{
-    MAX_PAGE_RECORDS, MAX_SIGNATURE_BYTES, MAX_STATEMENT_BYTES, NewReceipt, ReceiptTip,
-    StoredReceipt, receipt_hash,
+    MAX_PAGE_RECORDS, MAX_SIGNATURE_BYTES, MAX_STATEMENT_BYTES, NONCE_GRACE_SECS, NewReceipt,
+    ReceiptTip, StoredReceipt, receipt_hash,
 };
 pub use records::{
     MAX_CID_BYTES, MAX_RELEASE_ROWS, MAX_SLOT_BYTES, MAX_STAGE_ROWS, MAX_SWEEP_ROWS, ReleaseRow,

@@ -4,12 +4,12 @@ use alloy_primitives::B256;
 use carechain_domain::{Notice, SubjectId};
 use sqlx::sqlite::SqliteRow;
 
-use crate::sql::{Columns, before, bounded, int};
+use crate::sql::{Columns, Tx, before, bounded, int};
 use crate::{Vault, VaultError, counters};
 
 /// Notifications in one call of `append_notifications`.
 pub const MAX_APPEND: usize = 10_000;
-/// Notifications that one recipient keeps; beyond it the oldest fall away.
+/// Notifications that one recipient keeps; beyond it the oldest of the same actor and kind fall away first.
 pub const MAX_NOTIFICATIONS: u64 = 10_000;
 /// Longest name of an event.
 pub const MAX_EVENT_BYTES: usize = 128;
@@ -120,13 +120,9 @@ impl Vault {
             .await
             .map_err(VaultError::sql(doing))?;
             let id = id.unsigned_abs();
-            if let Some(oldest) = id.checked_sub(MAX_NOTIFICATIONS) {
-                sqlx::query("DELETE FROM notifications WHERE recipient = ? AND id <= ?")
-                    .bind(recipient)
-                    .bind(int("notification id", oldest)?)
-                    .execute(&mut *tx)
-                    .await
-                    .map_err(VaultError::sql(doing))?;
+            // Numbers rise by one, so that up to the bound there is nothing to count.
+            if id > MAX_NOTIFICATIONS {
+                make_room(&mut tx, item, id).await?;
             }
             new.push(StoredNotification {
                 recipient: item.recipient,
@@ -194,6 +190,48 @@ impl Vault {
                 .map_err(VaultError::sql("sweep notifications"))?;
         Ok(done.rows_affected())
     }
+}
+
+/// Drops one notification when there are too many: the oldest by the same actor of the same kind as the newest, `id`,
+/// so that nobody who repeats something pushes out what others did; where there is none, the oldest of the actor and
+/// kind that have most.
+async fn make_room(tx: &mut Tx, newest: &NewNotification, id: u64) -> Result<(), VaultError> {
+    let doing = "make room for a notification";
+    let recipient = newest.recipient.as_bytes().as_slice();
+    let row = sqlx::query("SELECT COUNT(*) FROM notifications WHERE recipient = ?")
+        .bind(recipient)
+        .fetch_one(&mut **tx)
+        .await
+        .map_err(VaultError::sql(doing))?;
+    if Columns(&row).number::<u64>(0, "count")? <= MAX_NOTIFICATIONS {
+        return Ok(());
+    }
+    let id = int("notification id", id)?;
+    let actor = newest.actor.as_ref().map(|a| a.as_bytes().as_slice());
+    let done = sqlx::query(
+        "DELETE FROM notifications WHERE recipient = ?1 AND id = (SELECT MIN(id) FROM notifications
+         WHERE recipient = ?1 AND id <> ?2 AND notice = ?3 AND actor IS ?4)",
+    )
+    .bind(recipient)
+    .bind(id)
+    .bind(newest.notice.as_str())
+    .bind(actor)
+    .execute(&mut **tx)
+    .await
+    .map_err(VaultError::sql(doing))?;
+    if done.rows_affected() > 0 {
+        return Ok(());
+    }
+    sqlx::query(
+        "DELETE FROM notifications WHERE recipient = ?1 AND id = (SELECT MIN(id) FROM notifications
+         WHERE recipient = ?1 AND id <> ?2 GROUP BY actor, notice ORDER BY COUNT(*) DESC, MIN(id) LIMIT 1)",
+    )
+    .bind(recipient)
+    .bind(id)
+    .execute(&mut **tx)
+    .await
+    .map_err(VaultError::sql(doing))?;
+    Ok(())
 }
 
 fn stored(recipient: SubjectId, row: &SqliteRow) -> Result<StoredNotification, VaultError> {

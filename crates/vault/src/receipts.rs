@@ -10,13 +10,16 @@ use sha2::{Digest, Sha256};
 use sqlx::sqlite::SqliteRow;
 
 use crate::records::MAX_RELEASE_ROWS;
-use crate::sql::{Columns, Tx, bounded, int};
+use crate::sql::{Columns, Tx, before, bounded, int};
 use crate::{Vault, VaultError};
 
 /// Largest statement, in bytes.
 pub const MAX_STATEMENT_BYTES: usize = 4 << 10;
 /// Largest signature, in bytes.
 pub const MAX_SIGNATURE_BYTES: usize = 1 << 10;
+/// Seconds that a nonce is kept beyond its expiry: were it forgotten in the second in which its release still counts as
+/// fresh, by a clock that was read a little earlier, the release could be played again.
+pub const NONCE_GRACE_SECS: u64 = 60;
 /// Records named on one page of receipts, beyond which the page ends.
 pub const MAX_PAGE_RECORDS: usize = 100_000;
 
@@ -189,10 +192,10 @@ impl Vault {
         Ok(fresh)
     }
 
-    /// Forgets nonces that expired before `now`: a release that names one is refused for its age.
+    /// Forgets nonces that expired [`NONCE_GRACE_SECS`] before `now`: a release that names one is refused for its age.
     pub async fn sweep_nonces(&self, now: u64) -> Result<u64, VaultError> {
         let done = sqlx::query("DELETE FROM nonces WHERE expires < ?")
-            .bind(int("time", now)?)
+            .bind(before(now, NONCE_GRACE_SECS))
             .execute(self.sql.write())
             .await
             .map_err(VaultError::sql("sweep nonces"))?;

@@ -104,6 +104,20 @@ impl Vault {
         self.keys.is_erased(subject).await
     }
 
+    /// Begins a transaction that writes rows of `subject`; refuses an erased one. The file has one writer and `erase`
+    /// destroys the key first: a subject erased after this has its rows purged once the transaction has ended.
+    pub(crate) async fn begin_of(
+        &self,
+        subject: SubjectId,
+        doing: &'static str,
+    ) -> Result<Tx, VaultError> {
+        let tx = self.sql.begin(doing).await?;
+        if self.keys.is_erased(subject).await? {
+            return Err(VaultError::Erased(subject));
+        }
+        Ok(tx)
+    }
+
     async fn purge(&self, subject: SubjectId) -> Result<Erasure, VaultError> {
         let doing = "erase a subject's rows";
         let mut tx = self.sql.begin(doing).await?;
@@ -171,4 +185,162 @@ async fn in_use(tx: &mut Tx, cid: &str) -> Result<bool, VaultError> {
     .await
     .map_err(VaultError::sql("look up a blob's use"))?;
     Ok(row.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use alloy_primitives::{Address, B256};
+    use carechain_domain::{Kind, Lane, RecordId, Uid};
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::{DocumentKind, Gate, MAX_STAGED_DOCUMENTS, MAX_VOUCHERS, StageRow, StoredVoucher};
+
+    async fn open(folder: &TempDir) -> Vault {
+        let keys = VaultKeys::at(folder.path().join("erase.db"));
+        Vault::open(folder.path().join("vault.db"), keys)
+            .await
+            .unwrap()
+    }
+
+    fn subject(byte: u8) -> SubjectId {
+        SubjectId::from([byte; 32])
+    }
+
+    fn row(byte: u8) -> StageRow {
+        StageRow {
+            record: RecordId(B256::repeat_byte(byte)),
+            version: 1,
+            commitment: B256::repeat_byte(byte),
+            author: subject(1),
+            uid: Uid(B256::repeat_byte(byte)),
+            lane: Lane::try_from(1).unwrap(),
+            epoch: 0,
+            cid: format!("bafk{byte}"),
+            size: 9,
+            slot: Some(vec![7; 64]),
+            inbox: None,
+            inbox_key_version: 0,
+        }
+    }
+
+    async fn number(vault: &Vault, statement: &'static str) -> i64 {
+        let row = sqlx::query(statement)
+            .fetch_one(vault.sql.read())
+            .await
+            .unwrap();
+        Columns(&row).number(0, "number").unwrap()
+    }
+
+    #[tokio::test]
+    async fn rows_staged_while_their_subject_is_erased_are_refused() {
+        let folder = TempDir::new().unwrap();
+        let vault = open(&folder).await;
+        vault.stage(subject(1), &[row(1)], 100, 10).await.unwrap();
+        let busy = vault.sql.begin("keep the writer").await.unwrap();
+        let late = [row(2)];
+        let mut staging = pin!(vault.stage(subject(1), &late, 100, 10));
+        // The key is cached: the call has it, has sealed the rows, and waits for the writer.
+        let mut ctx = Context::from_waker(Waker::noop());
+        assert!(staging.as_mut().poll(&mut ctx).is_pending());
+        vault.keys.destroy(subject(1), 20).await.unwrap();
+        drop(busy);
+        let refused = staging.await;
+        assert!(matches!(refused, Err(VaultError::Erased(_))), "{refused:?}");
+        vault.erase(subject(1), 20).await.unwrap();
+        assert_eq!(number(&vault, "SELECT COUNT(*) FROM records").await, 0);
+    }
+
+    #[tokio::test]
+    async fn the_place_for_staged_documents_is_never_shut() {
+        let folder = TempDir::new().unwrap();
+        let vault = open(&folder).await;
+        // Two of one owner, all others of an owner each; they expire in order.
+        sqlx::query(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+             INSERT INTO documents (owner, kind, hash, body, expires)
+             SELECT CASE WHEN i > ?1 - 2 THEN ?2 ELSE randomblob(32) END, 2, randomblob(32), x'00', 1000 + i FROM n",
+        )
+        .bind(MAX_STAGED_DOCUMENTS)
+        .bind(subject(5).as_bytes().as_slice())
+        .execute(vault.sql.write())
+        .await
+        .unwrap();
+        let first = "SELECT MIN(expires) FROM documents";
+        let kind = DocumentKind::Profile;
+        let stage = |owner, byte| {
+            vault.stage_document(owner, kind, B256::repeat_byte(byte), b"x", 2_000_000)
+        };
+        stage(subject(5), 1).await.unwrap();
+        assert_eq!(
+            number(&vault, first).await,
+            1_001,
+            "the owner's own falls away"
+        );
+        stage(subject(6), 2).await.unwrap();
+        assert_eq!(number(&vault, first).await, 1_002, "the first to expire");
+        let count = number(&vault, "SELECT COUNT(*) FROM documents").await;
+        assert_eq!(count, i64::from(MAX_STAGED_DOCUMENTS));
+    }
+
+    fn voucher(root: u8, nonce: u8) -> StoredVoucher {
+        StoredVoucher {
+            kind: Kind::Patient,
+            root: Address::repeat_byte(root),
+            organisation: B256::ZERO,
+            nonce: B256::repeat_byte(nonce),
+            expiry: 900_000,
+            signature: vec![1; 65],
+        }
+    }
+
+    #[tokio::test]
+    async fn the_list_of_vouchers_is_never_shut_and_keeps_what_codes_bought() {
+        let folder = TempDir::new().unwrap();
+        let vault = open(&folder).await;
+        let code = vault
+            .new_invitation(Kind::Patient, subject(1), 500, 100)
+            .await
+            .unwrap();
+        let bought = StoredVoucher {
+            expiry: 200,
+            ..voucher(1, 1)
+        };
+        vault
+            .issue_voucher(&bought, Gate::Invitation(&code), 100)
+            .await
+            .unwrap();
+        sqlx::query(
+            "WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+             INSERT INTO vouchers (nonce, kind, root, organisation, signature, expires)
+             SELECT randomblob(32), 1, randomblob(20), zeroblob(32), zeroblob(65), 1000 + i FROM n",
+        )
+        .bind(MAX_VOUCHERS)
+        .execute(vault.sql.write())
+        .await
+        .unwrap();
+        let first = "SELECT MIN(expires) FROM vouchers WHERE expires > 1000";
+        for nonce in [2, 3] {
+            vault
+                .issue_voucher(&voucher(2, nonce), Gate::Open, 100)
+                .await
+                .unwrap();
+            assert_eq!(
+                number(&vault, first).await,
+                1_003,
+                "the root's own goes first"
+            );
+        }
+        let last = vault.vouchers_for(Address::repeat_byte(2), 100).await;
+        assert_eq!(last.unwrap(), [voucher(2, 3)]);
+        let again = vault
+            .issue_voucher(&voucher(1, 9), Gate::Invitation(&code), 100)
+            .await;
+        assert_eq!(again.unwrap(), bought, "what the code bought is kept");
+    }
 }

@@ -12,7 +12,7 @@ use crate::{Vault, VaultError};
 
 /// Codes that are outstanding.
 pub const MAX_CODES: u32 = 10_000;
-/// Vouchers that are outstanding.
+/// Vouchers that are outstanding; one more drops one that no code bought.
 pub const MAX_VOUCHERS: u32 = 100_000;
 
 /// What a voucher is asked for with.
@@ -156,7 +156,7 @@ impl Vault {
         {
             return Ok(earlier);
         }
-        make_room(&mut tx, now).await?;
+        make_room(&mut tx, voucher.root, now).await?;
         insert(&mut tx, voucher).await?;
         if let Some(code) = code {
             sqlx::query("UPDATE codes SET voucher = ? WHERE code_hash = ?")
@@ -265,13 +265,28 @@ async fn earlier(
     }
 }
 
-async fn make_room(tx: &mut Tx, now: u64) -> Result<(), VaultError> {
-    let row = sqlx::query("SELECT COUNT(*) FROM vouchers WHERE expires >= ?")
-        .bind(int("time", now)?)
+/// Drops one voucher when there are too many: an expired one first, then the root's own, then the one that expires
+/// first. What a code bought stays, since the code buys nothing else; refuses when nothing else is left to drop.
+async fn make_room(tx: &mut Tx, root: Address, now: u64) -> Result<(), VaultError> {
+    let doing = "make room for a voucher";
+    let row = sqlx::query("SELECT COUNT(*) FROM vouchers")
         .fetch_one(&mut **tx)
         .await
-        .map_err(VaultError::sql("count vouchers"))?;
-    if Columns(&row).number::<i64>(0, "count")? >= i64::from(MAX_VOUCHERS) {
+        .map_err(VaultError::sql(doing))?;
+    if Columns(&row).number::<i64>(0, "count")? < i64::from(MAX_VOUCHERS) {
+        return Ok(());
+    }
+    let done = sqlx::query(
+        "DELETE FROM vouchers WHERE nonce IN (SELECT nonce FROM vouchers
+         WHERE nonce NOT IN (SELECT voucher FROM codes WHERE voucher IS NOT NULL)
+         ORDER BY expires >= ?1, root <> ?2, expires, nonce LIMIT 1)",
+    )
+    .bind(int("time", now)?)
+    .bind(root.as_slice())
+    .execute(&mut **tx)
+    .await
+    .map_err(VaultError::sql(doing))?;
+    if done.rows_affected() == 0 {
         return Err(VaultError::Full {
             what: "the list of vouchers",
             limit: MAX_VOUCHERS.into(),

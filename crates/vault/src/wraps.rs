@@ -80,7 +80,7 @@ impl Vault {
             &[wrap.grant.as_bytes(), &epochs, wrap.grantee.as_bytes()],
             &wrap.body,
         )?;
-        let mut tx = self.sql.begin(doing).await?;
+        let mut tx = self.begin_of(wrap.subject, doing).await?;
         let row = sqlx::query(
             "SELECT COUNT(*), COALESCE(MAX(put_number), 0) FROM wraps WHERE subject = ?",
         )

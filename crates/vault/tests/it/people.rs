@@ -77,6 +77,43 @@ async fn the_oldest_notifications_fall_away_beyond_the_bound() {
 }
 
 #[tokio::test]
+async fn who_repeats_something_pushes_out_nothing_of_others() {
+    let folder = TempDir::new().unwrap();
+    let vault = open(&folder).await;
+    let by = |block, log, actor, notice| NewNotification {
+        actor,
+        notice,
+        ..notification(block, log)
+    };
+    let older = [
+        by(1, 0, Some(subject(3)), Notice::RecordAdded),
+        by(1, 1, Some(subject(2)), Notice::RecordAdded),
+        by(1, 2, None, Notice::RecordAdded),
+    ];
+    vault.append_notifications(&older).await.unwrap();
+    let flood = |block| -> Vec<_> {
+        (0..MAX_NOTIFICATIONS as u32)
+            .map(|log| by(block, log, Some(subject(2)), Notice::AccessRequested))
+            .collect()
+    };
+    vault.append_notifications(&flood(2)).await.unwrap();
+    let late = by(3, 0, Some(subject(4)), Notice::RecordAdded);
+    vault.append_notifications(&[late]).await.unwrap();
+    let kept = vault
+        .notifications_after(subject(1), 0, 20_000)
+        .await
+        .unwrap();
+    assert_eq!(kept.len() as u64, MAX_NOTIFICATIONS);
+    let first: Vec<_> = kept.iter().take(4).map(|n| n.id).collect();
+    assert_eq!(
+        first,
+        [1, 2, 3, 8],
+        "four of the flood fell away, its oldest"
+    );
+    assert_eq!(kept.last().unwrap().actor, Some(subject(4)));
+}
+
+#[tokio::test]
 async fn a_session_lasts_until_it_ends_expires_or_is_pushed_out() {
     let folder = TempDir::new().unwrap();
     let vault = open(&folder).await;

@@ -1,7 +1,7 @@
 //! The chain of receipts and the nonces of releases.
 
 use alloy_primitives::{Address, B256};
-use carechain_vault::{MAX_PAGE_RECORDS, NewReceipt, VaultError};
+use carechain_vault::{MAX_PAGE_RECORDS, NONCE_GRACE_SECS, NewReceipt, VaultError};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -93,12 +93,13 @@ async fn a_nonce_is_spent_once_with_or_without_a_receipt() {
         !vault.spend_nonce(hash(1), 160).await.unwrap(),
         "remembered over a restart"
     );
-    assert_eq!(
-        vault.sweep_nonces(160).await.unwrap(),
-        0,
-        "at its expiry it still counts"
-    );
-    assert_eq!(vault.sweep_nonces(161).await.unwrap(), 1);
+    let kept_until = 160 + NONCE_GRACE_SECS;
+    for at in [160, 161, kept_until] {
+        let swept = vault.sweep_nonces(at).await.unwrap();
+        assert_eq!(swept, 0, "{at}: it is kept beyond its expiry");
+    }
+    assert!(!vault.spend_nonce(hash(1), 160).await.unwrap());
+    assert_eq!(vault.sweep_nonces(kept_until + 1).await.unwrap(), 1);
 }
 
 #[tokio::test]
