@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use carechain_api::{MAX_PAGE, MAX_STAGE_ROWS, PutSlots, Receipt, ReceiptsPage, Stage, Staged};
 use carechain_crypto::{INBOX_SLOT_BYTES, KEY_SLOT_BYTES, record_id, tag};
-use carechain_domain::SubjectId;
+use carechain_domain::{Epochs, SubjectId};
 use carechain_ipfs::Cid;
 use carechain_vault::{SlotRow, StageRow, StoredReceipt};
 
@@ -49,12 +49,13 @@ pub(crate) async fn stage(
         ));
     }
     let (_, writable) = app.chain.lanes_of(subject, caller.subject, now).await?;
+    let epochs = app.chain.epochs(subject).await?;
     let mut rows = Vec::with_capacity(stage.rows.len());
     for (place, row) in stage.rows.into_iter().enumerate() {
         if !writable.contains(row.lane) {
             return Err(GatewayError::LaneNotGranted(row.lane));
         }
-        let row = checked(subject, caller.subject, row)
+        let row = checked(subject, caller.subject, epochs, row)
             .map_err(|(field, why)| GatewayError::field(format!("rows[{place}].{field}"), why))?;
         rows.push(row);
     }
@@ -78,14 +79,19 @@ fn check_count(rows: usize) -> Result<(), GatewayError> {
 
 type Wrong = (&'static str, &'static str);
 
-/// A row whose form is right: names, lengths, and the slots that its author must give.
+/// A row whose form is right: names, lengths, and the slots that its author must give. One of an epoch that has not
+/// begun is refused: when its keys change hands, slots made for it would not be made anew.
 fn checked(
     subject: SubjectId,
     author: SubjectId,
+    epochs: Epochs,
     row: carechain_api::StageRow,
 ) -> Result<StageRow, Wrong> {
     if row.version == 0 {
         return Err(("version", "versions begin at 1"));
+    }
+    if row.epoch > epochs.of(row.lane) {
+        return Err(("epoch", "the lane has not come to this epoch"));
     }
     if row.commitment.is_zero() {
         return Err(("commitment", "it is missing"));
@@ -272,10 +278,17 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use alloy_primitives::B256;
-    use carechain_domain::{Lane, RecordId, Uid};
+    use carechain_domain::{Lane, LaneSet, RecordId, Uid};
 
     fn id(byte: u8) -> SubjectId {
         SubjectId(B256::repeat_byte(byte))
+    }
+
+    /// Lane 3 is in epoch 2, all others in epoch 0.
+    fn present() -> Epochs {
+        let lane = LaneSet(1 << 3);
+        let next = |epochs: Epochs| epochs.moved(lane).unwrap();
+        next(next(Epochs::default()))
     }
 
     fn row(author: SubjectId) -> carechain_api::StageRow {
@@ -298,7 +311,7 @@ mod tests {
     fn field(author: SubjectId, change: fn(&mut carechain_api::StageRow)) -> &'static str {
         let mut row = row(author);
         change(&mut row);
-        checked(id(1), author, row).unwrap_err().0
+        checked(id(1), author, present(), row).unwrap_err().0
     }
 
     #[test]
@@ -306,12 +319,12 @@ mod tests {
         let (patient, doctor) = (id(1), id(2));
         let mut own = row(patient);
         (own.inbox, own.inbox_key_version) = (None, 0);
-        checked(patient, patient, own.clone()).unwrap();
+        checked(patient, patient, present(), own.clone()).unwrap();
         let mut unfresh = row(doctor);
         unfresh.slot = None;
-        checked(patient, doctor, unfresh).unwrap();
+        checked(patient, doctor, present(), unfresh).unwrap();
         assert_eq!(
-            checked(patient, doctor, own).unwrap_err().0,
+            checked(patient, doctor, present(), own).unwrap_err().0,
             "record",
             "another author's record"
         );
@@ -333,6 +346,25 @@ mod tests {
         assert_eq!(
             field(doctor, |row| row.inbox_key_version = 0),
             "inbox_key_version"
+        );
+    }
+
+    #[test]
+    fn a_row_of_an_epoch_to_come_is_refused() {
+        let author = id(2);
+        for epoch in 0..=2 {
+            let mut row = row(author);
+            row.epoch = epoch;
+            checked(id(1), author, present(), row).unwrap();
+        }
+        assert_eq!(field(author, |row| row.epoch = 3), "epoch");
+        assert_eq!(
+            field(author, |row| {
+                row.lane = Lane::try_from(4).unwrap();
+                row.epoch = 1;
+            }),
+            "epoch",
+            "the epoch is that of the row's own lane"
         );
     }
 
