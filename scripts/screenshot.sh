@@ -30,7 +30,7 @@ demo=$dir/data/demo
 patient=$("$program" keys show --json --keyset "$demo/patient.keyset" | sed 's/.*"subject":"\([^"]*\)".*/\1/')
 doctor=$("$program" keys show --json --keyset "$demo/doctor.keyset" | sed 's/.*"subject":"\([^"]*\)".*/\1/')
 first=$("$program" records --category laboratory --json --keyset "$demo/patient.keyset" \
-    --password-file "$demo/password" | head -1 | sed 's/.*"record":"\(0x............\).*/\1/')
+    --password-file "$demo/password" | sed -n 1p | sed 's/.*"record":"\(0x............\).*/\1/')
 
 # Shows a command as its user types it, with the keyset and password of WHO, and what it prints.
 show() {

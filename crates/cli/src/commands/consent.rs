@@ -151,10 +151,10 @@ impl GrantOut {
         let heads = [
             "grant",
             "state",
+            "until",
             if by_me { "grantee" } else { "patient" },
             "read",
             "write",
-            "until",
         ];
         rows.iter().fold(Table::new(heads), |table, row| {
             let state = match row.state {
@@ -166,10 +166,15 @@ impl GrantOut {
             table.row([
                 short(row.grant.0),
                 state.to_owned(),
-                if by_me { row.grantee } else { row.subject }.to_string(),
+                row.not_after.clone(),
+                // A patient's id is typed whole, after --patient.
+                if by_me {
+                    short(row.grantee.0)
+                } else {
+                    row.subject.to_string()
+                },
                 list(&row.read),
                 list(&row.write),
-                row.not_after.clone(),
             ])
         })
     }

@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use carechain_client::{Chart, ChartQuery, ChartRow, Fault, RowState};
 use carechain_domain::{Category, RecordId, SubjectId};
-use carechain_fhir::{Document, read_document};
+use carechain_fhir::{Document, Resource, read_document};
 use serde::Serialize;
 use serde_json::json;
 
@@ -35,6 +35,9 @@ struct RecordRow<'a> {
     /// Why it cannot be opened, if so.
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<String>,
+    /// What it is about, for people.
+    #[serde(skip)]
+    about: String,
 }
 
 impl<'a> RecordRow<'a> {
@@ -55,7 +58,21 @@ impl<'a> RecordRow<'a> {
                 RowState::Waiting => Some("waiting".to_owned()),
                 RowState::Faulty(lie) => Some(lie_name(lie)),
             },
+            about: about(row),
         }
+    }
+}
+
+/// Title and most important fact of a resource, or the title of an attachment.
+fn about(row: &ChartRow) -> String {
+    let Some(Ok(resource)) = row.content.as_deref().map(Resource::parse) else {
+        let title = row.statement().and_then(|s| s.title.as_deref());
+        return title.or(row.kind()).unwrap_or_default().to_owned();
+    };
+    let view = carechain_fhir::view(&resource);
+    match view.subtitle {
+        Some(subtitle) => format!("{}: {subtitle}", view.title),
+        None => view.title,
     }
 }
 
@@ -64,6 +81,8 @@ pub(super) async fn list(ctx: &Context, args: &RecordsArgs) -> Result<(), CliErr
     let subject = opened.subject_or_own(args.patient);
     let query = ChartQuery {
         categories: (!args.categories.is_empty()).then(|| args.categories.clone()),
+        // A table says what each entry is about; rows for programs do not.
+        contents: !ctx.out.is_json(),
         ..ChartQuery::default()
     };
     let chart = opened.device.chart(subject, &query).await?;
@@ -103,8 +122,13 @@ pub(super) async fn list(ctx: &Context, args: &RecordsArgs) -> Result<(), CliErr
     }
 }
 
+/// The day of a FHIR date or moment.
+fn day(date: &str) -> &str {
+    date.split('T').next().unwrap_or(date)
+}
+
 fn table(rows: &[RecordRow<'_>], subject: SubjectId, own: SubjectId) -> Table {
-    let heads = ["record", "version", "date", "category", "type", "author"];
+    let heads = ["record", "version", "date", "category", "what", "author"];
     rows.iter().fold(Table::new(heads), |table, row| {
         let author = if row.author == own {
             "you".to_owned()
@@ -113,17 +137,13 @@ fn table(rows: &[RecordRow<'_>], subject: SubjectId, own: SubjectId) -> Table {
         } else {
             short(row.author.0)
         };
-        let what = match (&row.state, row.title, row.kind) {
-            (Some(state), ..) => state.clone(),
-            (None, Some(title), Some(kind)) => format!("{kind} ({title})"),
-            (None, _, kind) => kind.unwrap_or_default().to_owned(),
-        };
+        let about = row.state.clone().unwrap_or_else(|| row.about.clone());
         table.row([
             short(row.record.0),
             row.version.to_string(),
-            row.date.unwrap_or_default().to_owned(),
+            row.date.map_or("", day).to_owned(),
             row.category.map_or_else(String::new, |c| c.to_string()),
-            what,
+            about,
             author,
         ])
     })
