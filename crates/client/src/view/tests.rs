@@ -1,3 +1,5 @@
+//! Facts from proofs, and the name of each lie about a head, a value or a trie.
+
 #![allow(clippy::unwrap_used)]
 
 use alloy_primitives::{Address, U256};

@@ -1,3 +1,5 @@
+//! Envelopes open for the right key and context alone; every changed byte is refused.
+
 #![allow(clippy::unwrap_used)]
 
 use alloy_primitives::B256;

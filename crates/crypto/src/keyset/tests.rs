@@ -1,3 +1,5 @@
+//! Keyset files: they come back whole, and a wrong password or a changed byte is refused.
+
 #![allow(clippy::unwrap_used)]
 
 use alloy_primitives::{Address, B256};

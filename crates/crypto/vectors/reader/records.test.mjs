@@ -7,7 +7,7 @@ import { mnemonicToSeedSync } from '@scure/bip39';
 import {
   addressOfKey, aeadOpen, ascii, bytes, cat, cbor, hex, hkdf, hpkeOpen, keccak, kemPublic, kemSeed,
   load, openEnvelope, recover, sha256, u16, u32, u64, u8, word,
-} from './common.mjs';
+} from './primitives.mjs';
 
 test('everything of a person follows from 24 words', async () => {
   const v = load('keys');

@@ -5,7 +5,7 @@ import { argon2id } from '@noble/hashes/argon2.js';
 import {
   addressOfKey, aeadOpen, ascii, bytes, cat, cbor, hex, hkdf, hpkeOpen, keccak, kemPublic, kemSeed,
   load, openEnvelope, recover, sha256, u16, u32, u64, u8, word,
-} from './common.mjs';
+} from './primitives.mjs';
 
 test('grant wraps and their signatures', async () => {
   const v = load('wraps');
