@@ -193,5 +193,5 @@ try {
   for (const child of started) child.kill('SIGKILL');
   rmSync(dir, { recursive: true, force: true });
 }
-console.log(JSON.stringify(report));
+process.stdout.write(`${JSON.stringify(report)}\n`);
 process.exitCode = report.pass ? 0 : 1;

@@ -3,7 +3,11 @@
 //! Each module holds one contract: its calls, events, errors and structs, and its creation bytecode as `BYTECODE`.
 
 #![forbid(unsafe_code)]
-#![allow(missing_docs, clippy::too_many_arguments, clippy::pub_underscore_fields)]
+#![allow(
+    missing_docs,
+    clippy::too_many_arguments,
+    clippy::pub_underscore_fields
+)]
 
 macro_rules! contract {
     ($module:ident, $name:ident, $path:literal) => {
@@ -14,10 +18,18 @@ macro_rules! contract {
     };
 }
 
-contract!(directory, Directory, "../../contracts/artifacts/Directory.json");
+contract!(
+    directory,
+    Directory,
+    "../../contracts/artifacts/Directory.json"
+);
 contract!(consent, Consent, "../../contracts/artifacts/Consent.json");
 contract!(records, Records, "../../contracts/artifacts/Records.json");
-contract!(registry, Registry, "../../contracts/artifacts/Registry.json");
+contract!(
+    registry,
+    Registry,
+    "../../contracts/artifacts/Registry.json"
+);
 
 #[cfg(test)]
 mod tests {
@@ -26,7 +38,10 @@ mod tests {
     #[test]
     fn selectors_and_topics_are_those_of_the_interfaces() {
         assert_eq!(super::directory::actorCall::SIGNATURE, "actor(address)");
-        assert_eq!(super::consent::canReadCall::SIGNATURE, "canRead(bytes32,bytes32,uint8,uint64)");
+        assert_eq!(
+            super::consent::canReadCall::SIGNATURE,
+            "canRead(bytes32,bytes32,uint8,uint64)"
+        );
         assert_eq!(
             super::records::Anchored::SIGNATURE,
             "Anchored(bytes32,bytes32,bytes32,uint8,uint32,uint64,uint16,bool,bytes32,bytes32)"

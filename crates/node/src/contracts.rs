@@ -51,14 +51,24 @@ pub(crate) async fn ensure(
     let deployer = secrets::signing_key(folder, DEPLOYER)?;
     let contracts = deploy(provider, &deployer, chain_id, operator).await?;
     let code_hashes = code_hashes(provider, &contracts).await?;
-    let manifest = Manifest { chain_id, genesis, contracts: contracts.clone(), code_hashes };
+    let manifest = Manifest {
+        chain_id,
+        genesis,
+        contracts: contracts.clone(),
+        code_hashes,
+    };
     let text = serde_json::to_vec_pretty(&manifest).expect("a manifest is plain data");
     folder.write_durable(MANIFEST, &text)?;
     secrets::forget_key(folder, DEPLOYER)?;
     Ok(contracts)
 }
 
-async fn check(manifest: &Manifest, provider: &DynProvider, chain_id: u64, genesis: B256) -> Result<(), NodeError> {
+async fn check(
+    manifest: &Manifest,
+    provider: &DynProvider,
+    chain_id: u64,
+    genesis: B256,
+) -> Result<(), NodeError> {
     if manifest.chain_id != chain_id || manifest.genesis != genesis {
         return Err(NodeError::Contracts(format!(
             "{MANIFEST} is of chain {} with genesis {}, the engine is at {chain_id} with {genesis}",
@@ -66,14 +76,19 @@ async fn check(manifest: &Manifest, provider: &DynProvider, chain_id: u64, genes
         )));
     }
     if code_hashes(provider, &manifest.contracts).await? != manifest.code_hashes {
-        return Err(NodeError::Contracts(format!("the code on the chain is not what {MANIFEST} says")));
+        return Err(NodeError::Contracts(format!(
+            "the code on the chain is not what {MANIFEST} says"
+        )));
     }
     Ok(())
 }
 
 async fn code_hashes(provider: &DynProvider, c: &Contracts) -> Result<[B256; 4], NodeError> {
     let mut hashes = [B256::ZERO; 4];
-    for (hash, address) in hashes.iter_mut().zip([c.registry, c.directory, c.consent, c.records]) {
+    for (hash, address) in hashes
+        .iter_mut()
+        .zip([c.registry, c.directory, c.consent, c.records])
+    {
         let code = provider.get_code_at(address).await.map_err(rpc)?;
         if code.is_empty() {
             return Err(NodeError::Contracts(format!("no code at {address}")));
@@ -95,7 +110,11 @@ async fn deploy(
     let creations: [Vec<u8>; 4] = [
         [directory::BYTECODE.as_ref(), &operator.abi_encode()].concat(),
         [consent::BYTECODE.as_ref(), &directory.abi_encode()].concat(),
-        [records::BYTECODE.as_ref(), &(directory, consent).abi_encode_params()].concat(),
+        [
+            records::BYTECODE.as_ref(),
+            &(directory, consent).abi_encode_params(),
+        ]
+        .concat(),
         [
             registry::BYTECODE.as_ref(),
             &(directory, names.to_vec(), vec![directory, consent, records]).abi_encode_params(),
@@ -103,10 +122,18 @@ async fn deploy(
         .concat(),
     ];
     let done = provider.get_transaction_count(from).await.map_err(rpc)?;
-    for (nonce, init) in (0u64..).zip(creations).skip(usize::try_from(done).unwrap_or(usize::MAX)) {
+    for (nonce, init) in (0u64..)
+        .zip(creations)
+        .skip(usize::try_from(done).unwrap_or(usize::MAX))
+    {
         create(provider, deployer, chain_id, nonce, init.into()).await?;
     }
-    Ok(Contracts { registry, directory, consent, records })
+    Ok(Contracts {
+        registry,
+        directory,
+        consent,
+        records,
+    })
 }
 
 async fn create(
@@ -128,14 +155,21 @@ async fn create(
         input: init,
     };
     let bytes = deployer.sign_digest(&tx.signature_hash());
-    let signature = Signature::from_raw_array(&bytes).expect("a key signs 65 bytes with v 27 or 28");
+    let signature =
+        Signature::from_raw_array(&bytes).expect("a key signs 65 bytes with v 27 or 28");
     let raw = TxEnvelope::from(tx.into_signed(signature)).encoded_2718();
     let pending = provider.send_raw_transaction(&raw).await.map_err(rpc)?;
-    let receipt = pending.get_receipt().await.map_err(|e| NodeError::Rpc(e.to_string()))?;
+    let receipt = pending
+        .get_receipt()
+        .await
+        .map_err(|e| NodeError::Rpc(e.to_string()))?;
     if receipt.status() {
         Ok(())
     } else {
-        Err(NodeError::Contracts(format!("creation {nonce} was reverted after {} gas", receipt.gas_used)))
+        Err(NodeError::Contracts(format!(
+            "creation {nonce} was reverted after {} gas",
+            receipt.gas_used
+        )))
     }
 }
 

@@ -19,7 +19,9 @@ pub enum NodeError {
         source: io::Error,
     },
     /// The data folder was written by a newer program.
-    #[error("data folder {path} has format {found}, this program reads up to {known}: use a newer carechain")]
+    #[error(
+        "data folder {path} has format {found}, this program reads up to {known}: use a newer carechain"
+    )]
     NewerFormat {
         /// The folder.
         path: PathBuf,
@@ -75,6 +77,9 @@ impl NodeError {
     }
 
     pub(crate) fn damaged(path: &Path, reason: impl Into<String>) -> NodeError {
-        NodeError::Damaged { path: path.to_owned(), reason: reason.into() }
+        NodeError::Damaged {
+            path: path.to_owned(),
+            reason: reason.into(),
+        }
     }
 }

@@ -44,7 +44,10 @@ impl Folder {
             Err(TryLockError::WouldBlock) => return Err(NodeError::InUse(dir.to_owned())),
             Err(TryLockError::Error(e)) => return Err(NodeError::file("locking", &lock_path)(e)),
         }
-        let folder = Folder { dir: dir.to_owned(), _lock: lock };
+        let folder = Folder {
+            dir: dir.to_owned(),
+            _lock: lock,
+        };
         folder.check_format()?;
         Ok(folder)
     }
@@ -54,9 +57,16 @@ impl Folder {
         let Some(text) = self.read_text("FORMAT")? else {
             return self.write_durable("FORMAT", format!("{FORMAT_VERSION}\n").as_bytes());
         };
-        let found: u32 = text.trim().parse().map_err(|_| NodeError::damaged(&path, "no version number"))?;
+        let found: u32 = text
+            .trim()
+            .parse()
+            .map_err(|_| NodeError::damaged(&path, "no version number"))?;
         if found > FORMAT_VERSION {
-            return Err(NodeError::NewerFormat { path: self.dir.clone(), found, known: FORMAT_VERSION });
+            return Err(NodeError::NewerFormat {
+                path: self.dir.clone(),
+                found,
+                known: FORMAT_VERSION,
+            });
         }
         Ok(())
     }
@@ -99,7 +109,9 @@ impl Folder {
             .map_err(NodeError::file("writing", &temporary))?;
         fs::rename(&temporary, &path).map_err(NodeError::file("renaming", &temporary))?;
         let parent = path.parent().unwrap_or(&self.dir);
-        File::open(parent).and_then(|d| d.sync_all()).map_err(NodeError::file("syncing", parent))
+        File::open(parent)
+            .and_then(|d| d.sync_all())
+            .map_err(NodeError::file("syncing", parent))
     }
 
     /// Removes a file; absent is fine.
@@ -114,7 +126,11 @@ impl Folder {
 }
 
 fn make_private_dir(path: &Path) -> Result<(), NodeError> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(NodeError::file("making folder", path))
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(NodeError::file("making folder", path))
 }
 
 #[cfg(test)]
@@ -135,14 +151,23 @@ mod tests {
     fn a_newer_format_is_refused_and_left_as_it_is() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("FORMAT"), "2\n").unwrap();
-        assert!(matches!(Folder::open(dir.path()), Err(NodeError::NewerFormat { found: 2, .. })));
-        assert_eq!(fs::read_to_string(dir.path().join("FORMAT")).unwrap(), "2\n");
+        assert!(matches!(
+            Folder::open(dir.path()),
+            Err(NodeError::NewerFormat { found: 2, .. })
+        ));
+        assert_eq!(
+            fs::read_to_string(dir.path().join("FORMAT")).unwrap(),
+            "2\n"
+        );
     }
 
     #[test]
     fn a_format_that_is_no_number_is_named() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("FORMAT"), "one").unwrap();
-        assert!(matches!(Folder::open(dir.path()), Err(NodeError::Damaged { .. })));
+        assert!(matches!(
+            Folder::open(dir.path()),
+            Err(NodeError::Damaged { .. })
+        ));
     }
 }

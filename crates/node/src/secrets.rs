@@ -80,13 +80,22 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::open(dir.path()).unwrap();
         let key = signing_key(&folder, "node").unwrap();
-        assert_eq!(signing_key(&folder, "node").unwrap().address(), key.address());
-        assert_ne!(signing_key(&folder, "operator").unwrap().address(), key.address());
+        assert_eq!(
+            signing_key(&folder, "node").unwrap().address(),
+            key.address()
+        );
+        assert_ne!(
+            signing_key(&folder, "operator").unwrap().address(),
+            key.address()
+        );
         let code = claim_code(&folder).unwrap();
         assert_eq!(claim_code(&folder).unwrap(), code);
         assert_eq!(code.len(), CLAIM_LENGTH + 3);
         for file in ["keys/node.key", "claim-code"] {
-            let mode = std::fs::metadata(dir.path().join(file)).unwrap().permissions().mode();
+            let mode = std::fs::metadata(dir.path().join(file))
+                .unwrap()
+                .permissions()
+                .mode();
             assert_eq!(mode & 0o777, 0o600, "{file}");
         }
         forget_claim_code(&folder).unwrap();
@@ -99,7 +108,10 @@ mod tests {
         let folder = Folder::open(dir.path()).unwrap();
         folder.sub("keys").unwrap();
         folder.write_durable("keys/node.key", b"short").unwrap();
-        assert!(matches!(signing_key(&folder, "node"), Err(NodeError::Damaged { .. })));
+        assert!(matches!(
+            signing_key(&folder, "node"),
+            Err(NodeError::Damaged { .. })
+        ));
         assert_eq!(folder.read_text("keys/node.key").unwrap().unwrap(), "short");
     }
 }

@@ -77,7 +77,10 @@ pub struct Node {
 impl Node {
     /// Starts a node; returns when it serves.
     pub async fn start(config: NodeConfig) -> Result<Node, NodeError> {
-        for addr in [Some(config.listen), config.chain_listen].into_iter().flatten() {
+        for addr in [Some(config.listen), config.chain_listen]
+            .into_iter()
+            .flatten()
+        {
             if !addr.ip().is_loopback() {
                 return Err(NodeError::NotLoopback(addr));
             }
@@ -90,14 +93,25 @@ impl Node {
         let chain = open_chain(&folder, &node_key, policy.clone())?;
         let (chain_id, genesis) = (chain.chain_id(), chain.genesis_hash());
         let operator_door = provider(&chain, Ingress::Listener);
-        let contracts = contracts::ensure(&folder, &operator_door, chain_id, genesis, operator_key.address()).await?;
+        let contracts = contracts::ensure(
+            &folder,
+            &operator_door,
+            chain_id,
+            genesis,
+            operator_key.address(),
+        )
+        .await?;
         policy.attach(chain.clone(), contracts.clone());
         let claim_code = open_claim(&folder, &operator_door, contracts.directory).await?;
 
         let store = Store::open(folder.sub("ipfs")?, StoreConfig::default()).await?;
         let erase_keys = VaultKeys::at(folder.sub("erase")?.join("erase.db"));
         let vault = Vault::open(folder.sub("vault")?.join("vault.db"), erase_keys).await?;
-        let index = Index::open(folder.sub("index")?.join("index.db"), index_config(&contracts, genesis)).await?;
+        let index = Index::open(
+            folder.sub("index")?.join("index.db"),
+            index_config(&contracts, genesis),
+        )
+        .await?;
 
         let engines = Engines {
             provider: provider(&chain, Ingress::Gateway),
@@ -123,18 +137,30 @@ impl Node {
         )
         .await?;
         let rpc = match config.chain_listen {
-            Some(addr) => Some(carechain_chain::rpc::serve(addr, chain.rpc_module(Ingress::Listener)).await?),
+            Some(addr) => {
+                Some(carechain_chain::rpc::serve(addr, chain.rpc_module(Ingress::Listener)).await?)
+            }
             None => None,
         };
         let ready = Ready {
             url: gateway.url().to_owned(),
             local_addr: gateway.local_addr(),
-            chain_rpc: rpc.as_ref().map(|rpc| format!("http://{}", rpc.local_addr())),
+            chain_rpc: rpc
+                .as_ref()
+                .map(|rpc| format!("http://{}", rpc.local_addr())),
             chain_id,
             contracts,
             claim_code,
         };
-        Ok(Node { ready, gateway, rpc, chain, policy, store, _folder: folder })
+        Ok(Node {
+            ready,
+            gateway,
+            rpc,
+            chain,
+            policy,
+            store,
+            _folder: folder,
+        })
     }
 
     /// What it tells.
@@ -168,9 +194,19 @@ fn open_chain(folder: &Folder, key: &SigningKey, policy: Arc<Policy>) -> Result<
     let genesis = if genesis_file.exists() {
         Genesis::read(&genesis_file)?
     } else {
-        Genesis::new(random_chain_id()?, NAMESPACE, unix_secs(), validator.address())
+        Genesis::new(
+            random_chain_id()?,
+            NAMESPACE,
+            unix_secs(),
+            validator.address(),
+        )
     };
-    Ok(Chain::open(ChainConfig::new(dir, genesis, Some(validator), policy))?)
+    Ok(Chain::open(ChainConfig::new(
+        dir,
+        genesis,
+        Some(validator),
+        policy,
+    ))?)
 }
 
 fn random_chain_id() -> Result<u64, NodeError> {
@@ -190,8 +226,21 @@ fn provider(chain: &Chain, ingress: Ingress) -> DynProvider {
 }
 
 fn index_config(contracts: &Contracts, genesis: B256) -> IndexConfig {
-    let Contracts { registry, directory, consent, records } = *contracts;
-    IndexConfig { contracts: carechain_index::Contracts { registry, directory, consent, records }, genesis }
+    let Contracts {
+        registry,
+        directory,
+        consent,
+        records,
+    } = *contracts;
+    IndexConfig {
+        contracts: carechain_index::Contracts {
+            registry,
+            directory,
+            consent,
+            records,
+        },
+        genesis,
+    }
 }
 
 /// The claim code while the Directory has no administrator; afterwards its file is removed.
@@ -202,8 +251,13 @@ async fn open_claim(
 ) -> Result<Option<Zeroizing<String>>, NodeError> {
     use alloy_sol_types::SolCall;
     let call = directory::administratorsCall {};
-    let request = alloy_rpc_types_eth::TransactionRequest::default().to(directory).input(call.abi_encode().into());
-    let answer = provider.call(request).await.map_err(|e| NodeError::Rpc(e.to_string()))?;
+    let request = alloy_rpc_types_eth::TransactionRequest::default()
+        .to(directory)
+        .input(call.abi_encode().into());
+    let answer = provider
+        .call(request)
+        .await
+        .map_err(|e| NodeError::Rpc(e.to_string()))?;
     let administrators = directory::administratorsCall::abi_decode_returns(&answer)
         .map_err(|e| NodeError::Contracts(e.to_string()))?;
     if administrators == 0 {
@@ -230,4 +284,3 @@ fn heads(chain: &Chain) -> watch::Receiver<u64> {
     });
     receive
 }
-

@@ -31,16 +31,25 @@ async fn a_restarted_node_is_the_same_node() {
     let after = second.ready().clone();
     assert_eq!(after.chain_id, before.chain_id);
     assert_eq!(after.contracts, before.contracts);
-    assert_eq!(after.claim_code, before.claim_code, "nobody has claimed it yet");
+    assert_eq!(
+        after.claim_code, before.claim_code,
+        "nobody has claimed it yet"
+    );
     second.stop().await.unwrap();
-    assert!(!dir.path().join("keys/deployer.key").exists(), "the deployer's key has served");
+    assert!(
+        !dir.path().join("keys/deployer.key").exists(),
+        "the deployer's key has served"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_process_on_the_folder_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let first = Node::start(config(dir.path())).await.unwrap();
-    assert!(matches!(Node::start(config(dir.path())).await, Err(NodeError::InUse(_))));
+    assert!(matches!(
+        Node::start(config(dir.path())).await,
+        Err(NodeError::InUse(_))
+    ));
     first.stop().await.unwrap();
 }
 
@@ -49,19 +58,34 @@ async fn a_listener_beyond_this_machine_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let mut open = config(dir.path());
     open.listen = "0.0.0.0:0".parse().unwrap();
-    assert!(matches!(Node::start(open).await, Err(NodeError::NotLoopback(_))));
+    assert!(matches!(
+        Node::start(open).await,
+        Err(NodeError::NotLoopback(_))
+    ));
     let mut open = config(dir.path());
     open.chain_listen = Some("0.0.0.0:0".parse().unwrap());
-    assert!(matches!(Node::start(open).await, Err(NodeError::NotLoopback(_))));
+    assert!(matches!(
+        Node::start(open).await,
+        Err(NodeError::NotLoopback(_))
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn contracts_that_are_not_the_folders_are_refused() {
     let dir = tempfile::tempdir().unwrap();
-    Node::start(config(dir.path())).await.unwrap().stop().await.unwrap();
+    Node::start(config(dir.path()))
+        .await
+        .unwrap()
+        .stop()
+        .await
+        .unwrap();
     let path = dir.path().join("contracts.json");
-    let mut manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let mut manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     manifest["code_hashes"][0] = serde_json::json!(format!("0x{}", "11".repeat(32)));
     std::fs::write(&path, manifest.to_string()).unwrap();
-    assert!(matches!(Node::start(config(dir.path())).await, Err(NodeError::Contracts(_))));
+    assert!(matches!(
+        Node::start(config(dir.path())).await,
+        Err(NodeError::Contracts(_))
+    ));
 }
