@@ -36,7 +36,7 @@ first=$("$program" records --category laboratory --json --keyset "$demo/patient.
 show() {
     local who=$1
     shift
-    printf '$ carechain %s\n' "$*" | sed "s/$patient/\$PATIENT/; s/$doctor/\$DOCTOR/"
+    printf '%s$ carechain %s\n' "$who" "$*" | sed "s/$patient/\$PATIENT/; s/$doctor/\$DOCTOR/"
     "$program" "$@" --keyset "$demo/$who.keyset" --password-file "$demo/password" 2>&1 | shorten
     printf '\n'
 }
@@ -45,7 +45,7 @@ show() {
 shorten() {
     awk '{ line[NR] = $0 } END {
         for (i = 1; i <= NR; i++) if (NR <= 9 || i <= 6 || i == NR) print line[i]; else if (i == 7) print "…"
-    }' | cut -c1-110
+    }' | cut -c1-110 | sed 's/ *$//'
 }
 
 mkdir -p docs/images

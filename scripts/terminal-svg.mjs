@@ -1,6 +1,6 @@
 // Draws what a terminal showed as an SVG picture: text from stdin, one picture to stdout.
 // Usage: terminal-svg.mjs TITLE < transcript > picture.svg
-// Lines that begin with "$ " are commands and are set bold.
+// Lines that begin with a prompt ("$ ", or "name$ ") are commands and are set bold.
 import { readFileSync } from 'node:fs';
 
 const LINE = 20;
@@ -17,7 +17,7 @@ const height = BAR + lines.length * LINE + 2 * PAD;
 
 const rows = lines.map((line, n) => {
   const y = BAR + PAD + (n + 0.7) * LINE;
-  const isCommand = line.startsWith('$ ');
+  const isCommand = /^\w*\$ /.test(line);
   const colour = isCommand ? '#ffffff' : '#c9d1d9';
   const weight = isCommand ? ' font-weight="bold"' : '';
   return `<text x="${PAD}" y="${y.toFixed(1)}" fill="${colour}"${weight} xml:space="preserve">${escape(line)}</text>`;
