@@ -102,6 +102,8 @@ bench: build
 	@$(STEP) 'content store, on the disk of target/' \
 		$(CARGO) run --release --locked -p carechain-ipfs --example ipfs_bench -- target/bench
 	@$(STEP) 'chain' $(CARGO) run --release --locked -p carechain-chain --example chain_load
+	@$(STEP) 'the program as people meet it' \
+		env TMPDIR='$(CURDIR)/target/bench' $(CARGO) run --release --locked -p carechain-benches -- all
 
 clean:
 	$(CARGO) clean

@@ -103,11 +103,11 @@ impl Acknowledged {
 
 /// The session cookie of the last request that carried one.
 fn cookie(heard: &[Exchange]) -> String {
-    let cookies = heard
+    let mut cookies = heard
         .iter()
         .flat_map(|e| &e.request.headers)
         .filter(|(name, _)| name == "cookie");
-    cookies.last().unwrap().1.clone()
+    cookies.next_back().unwrap().1.clone()
 }
 
 #[tokio::test(flavor = "multi_thread")]

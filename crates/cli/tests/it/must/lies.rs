@@ -59,10 +59,8 @@ fn position(released: &Released, record: RecordId, version: u32) -> usize {
 /// The lie that an operation must have met.
 #[track_caller]
 fn lie<T>(result: Result<T, ClientError>) -> Lie {
-    match result.err().unwrap() {
-        ClientError::Lie(lie) => lie,
-        other => panic!("not noticed as a lie: {other}"),
-    }
+    let error = result.err().unwrap();
+    error.lie().expect("it is noticed as a lie").clone()
 }
 
 async fn faults(patient: &Somebody) -> Vec<Fault> {
