@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use alloy_primitives::{Address, B256, TxKind, keccak256};
+use alloy_primitives::{Address, B256, Bytes, TxKind, keccak256};
 use alloy_sol_types::SolCall;
 use anyhow::{Context, Result, ensure};
 use carechain_bindings::records::{IRecords, anchorManyCall};
@@ -40,7 +40,7 @@ pub(crate) async fn run(program: &Path) -> Result<()> {
         &rpc,
         node.process.ready().chain_id,
         &key,
-        "confirm-chain-listener",
+        "chain-listener",
         "durable",
     )
     .await?;
@@ -96,46 +96,96 @@ async fn gateway(node: &Node) -> Result<()> {
     Ok(())
 }
 
-/// One contract call a transaction over JSON-RPC, by `eth_sendRawTransactionSync`.
+/// How one learns that a transaction is in a block.
+#[derive(Clone, Copy)]
+enum Learn {
+    /// The answer to `eth_sendRawTransactionSync`.
+    Sync,
+    /// `eth_sendRawTransaction`, then asking for the receipt until it is there.
+    Receipt,
+}
+
+/// JSON-RPC over one connection.
+struct Rpc {
+    http: reqwest::Client,
+    url: String,
+}
+
+impl Rpc {
+    async fn call(&self, method: &str, params: Value) -> Result<Value> {
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        let answer: Value = self
+            .http
+            .post(&self.url)
+            .json(&body)
+            .send()
+            .await?
+            .json()
+            .await?;
+        ensure!(answer["error"].is_null(), "{method} was refused: {answer}");
+        Ok(answer["result"].clone())
+    }
+
+    /// Sends a transaction; gives its receipt.
+    async fn confirm(&self, raw: Bytes, learn: Learn) -> Result<Value> {
+        let receipt = match learn {
+            Learn::Sync => {
+                self.call("eth_sendRawTransactionSync", json!([raw]))
+                    .await?
+            }
+            Learn::Receipt => {
+                let hash = self.call("eth_sendRawTransaction", json!([raw])).await?;
+                loop {
+                    let receipt = self
+                        .call("eth_getTransactionReceipt", json!([hash]))
+                        .await?;
+                    if !receipt.is_null() {
+                        break receipt;
+                    }
+                }
+            }
+        };
+        ensure!(receipt["status"] == "0x1", "it reverted: {receipt}");
+        Ok(receipt)
+    }
+}
+
+/// One contract call a transaction over JSON-RPC, by either way to learn of it.
 async fn chain(
-    rpc: &str,
+    url: &str,
     chain_id: u64,
     key: &SigningKey,
-    bench: &str,
+    name: &str,
     durability: &str,
 ) -> Result<()> {
     let http = reqwest::Client::builder().no_proxy().build()?;
-    let ask = async |raw| {
-        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "eth_sendRawTransactionSync", "params": [raw] });
-        let answer: Value = http.post(rpc).json(&body).send().await?.json().await?;
-        ensure!(
-            answer["result"]["status"] == "0x1",
-            "it was refused: {answer}"
-        );
-        Ok(answer["result"].clone())
+    let rpc = Rpc {
+        http,
+        url: url.to_owned(),
     };
     let init = alloy_primitives::hex::decode(STORING_CONTRACT)?;
-    let deployed = ask(sign_transaction(key, chain_id, 0, TxKind::Create, init)).await?;
+    let create = sign_transaction(key, chain_id, 0, TxKind::Create, init);
+    let deployed = rpc.confirm(create, Learn::Sync).await?;
     let to: Address = deployed["contractAddress"]
         .as_str()
         .context("it was deployed")?
         .parse()?;
-    let mut times = Times::default();
-    for n in 0..WARM_UP + MEASURED {
-        let input = [
-            keccak256(format!("slot {n}")).0,
-            keccak256(format!("value {n}")).0,
-        ]
-        .concat();
-        let raw = sign_transaction(key, chain_id, 1 + n as u64, TxKind::Call(to), input);
-        if n == WARM_UP {
-            times = Times::default();
+    let mut nonce = 0;
+    for (learn, way) in [(Learn::Sync, "sync"), (Learn::Receipt, "receipt")] {
+        let mut times = Times::default();
+        for n in 0..WARM_UP + MEASURED {
+            nonce += 1;
+            let words = ["slot", "value"].map(|what| keccak256(format!("{what} {nonce}")).0);
+            let raw = sign_transaction(key, chain_id, nonce, TxKind::Call(to), words.concat());
+            if n == WARM_UP {
+                times = Times::default();
+            }
+            times.time(rpc.confirm(raw, learn)).await?;
         }
-        times.time(ask(raw)).await?;
+        let mut line = times.summary();
+        line["durability"] = json!(durability);
+        print(&format!("confirm-{name}-{way}"), line);
     }
-    let mut line = times.summary();
-    line["durability"] = json!(durability);
-    print(bench, line);
     Ok(())
 }
 
@@ -154,7 +204,7 @@ async fn anvil() -> Result<()> {
             .as_slice()
             .try_into()?,
     )?;
-    chain(&anvil.url, 31_337, &key, "confirm-anvil", "none").await
+    chain(&anvil.url, 31_337, &key, "anvil", "none").await
 }
 
 struct Anvil {
@@ -168,14 +218,9 @@ impl Anvil {
         let port = probe.local_addr()?.port();
         drop(probe);
         let mut child = Command::new(ANVIL)
-            .args([
-                "--port",
-                &port.to_string(),
-                "--base-fee",
-                "0",
-                "--gas-price",
-                "0",
-            ])
+            // Without its history it is at its fastest: else it copies the state for each block.
+            .args(["--prune-history", "--base-fee", "0", "--gas-price", "0"])
+            .args(["--port", &port.to_string()])
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()?;

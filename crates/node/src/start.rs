@@ -9,6 +9,7 @@ use alloy_provider::{DynProvider, Provider, ProviderBuilder};
 use alloy_rpc_client::RpcClient;
 use carechain_api::{Contracts, VoucherPolicy};
 use carechain_bindings::directory;
+use carechain_chain::rpc::RpcServer;
 use carechain_chain::{Chain, ChainConfig, Genesis, Ingress, ValidatorKey};
 use carechain_crypto::SigningKey;
 use carechain_gateway::{Engines, GatewayConfig, Running};
@@ -67,7 +68,7 @@ pub struct Ready {
 pub struct Node {
     ready: Ready,
     gateway: Running,
-    rpc: Option<carechain_chain::rpc::RpcServer>,
+    rpc: Option<RpcServer>,
     chain: Chain,
     policy: Arc<Policy>,
     store: Store,
@@ -77,14 +78,7 @@ pub struct Node {
 impl Node {
     /// Starts a node; returns when it serves.
     pub async fn start(config: NodeConfig) -> Result<Node, NodeError> {
-        for addr in [Some(config.listen), config.chain_listen]
-            .into_iter()
-            .flatten()
-        {
-            if !addr.ip().is_loopback() {
-                return Err(NodeError::NotLoopback(addr));
-            }
-        }
+        require_loopback([Some(config.listen), config.chain_listen])?;
         let folder = Folder::open(&config.data)?;
         let node_key = secrets::signing_key(&folder, "node")?;
         let operator_key = secrets::signing_key(&folder, "operator")?;
@@ -104,21 +98,9 @@ impl Node {
         policy.attach(chain.clone(), contracts.clone());
         let claim_code = open_claim(&folder, &operator_door, contracts.directory).await?;
 
-        let store = Store::open(folder.sub("ipfs")?, StoreConfig::default()).await?;
-        let erase_keys = VaultKeys::at(folder.sub("erase")?.join("erase.db"));
-        let vault = Vault::open(folder.sub("vault")?.join("vault.db"), erase_keys).await?;
-        let index = Index::open(
-            folder.sub("index")?.join("index.db"),
-            index_config(&contracts, genesis),
-        )
-        .await?;
-
-        let engines = Engines {
-            provider: provider(&chain, Ingress::Gateway),
-            store: store.clone(),
-            vault,
-            index,
-        };
+        let index_config = index_config(&contracts, genesis);
+        let engines = open_engines(&folder, &chain, index_config).await?;
+        let store = engines.store.clone();
         let gateway = carechain_gateway::start(
             GatewayConfig {
                 listen: config.listen,
@@ -136,12 +118,7 @@ impl Node {
             heads(&chain),
         )
         .await?;
-        let rpc = match config.chain_listen {
-            Some(addr) => {
-                Some(carechain_chain::rpc::serve(addr, chain.rpc_module(Ingress::Listener)).await?)
-            }
-            None => None,
-        };
+        let rpc = serve_chain(&chain, config.chain_listen).await?;
         let ready = Ready {
             url: gateway.url().to_owned(),
             local_addr: gateway.local_addr(),
@@ -185,6 +162,38 @@ impl Node {
         self.chain.shutdown();
         Ok(())
     }
+}
+
+fn require_loopback(addrs: [Option<SocketAddr>; 2]) -> Result<(), NodeError> {
+    let open = addrs
+        .into_iter()
+        .flatten()
+        .find(|addr| !addr.ip().is_loopback());
+    open.map_or(Ok(()), |addr| Err(NodeError::NotLoopback(addr)))
+}
+
+async fn open_engines(
+    folder: &Folder,
+    chain: &Chain,
+    index: IndexConfig,
+) -> Result<Engines, NodeError> {
+    let erase_keys = VaultKeys::at(folder.sub("erase")?.join("erase.db"));
+    Ok(Engines {
+        provider: provider(chain, Ingress::Gateway),
+        store: Store::open(folder.sub("ipfs")?, StoreConfig::default()).await?,
+        vault: Vault::open(folder.sub("vault")?.join("vault.db"), erase_keys).await?,
+        index: Index::open(folder.sub("index")?.join("index.db"), index).await?,
+    })
+}
+
+async fn serve_chain(
+    chain: &Chain,
+    listen: Option<SocketAddr>,
+) -> Result<Option<RpcServer>, NodeError> {
+    let Some(addr) = listen else { return Ok(None) };
+    Ok(Some(
+        carechain_chain::rpc::serve(addr, chain.rpc_module(Ingress::Listener)).await?,
+    ))
 }
 
 fn open_chain(folder: &Folder, key: &SigningKey, policy: Arc<Policy>) -> Result<Chain, NodeError> {
