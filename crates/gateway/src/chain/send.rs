@@ -33,6 +33,8 @@ const MAX_TRANSACTION_BYTES: usize = 128 << 10;
 const CODE_REVERTED: i64 = 3;
 /// EIP-7966: not in time.
 const CODE_TIMEOUT: i64 = 4;
+/// The chain itself failed, such as when its log cannot be made durable.
+const CODE_INTERNAL: i64 = -32_603;
 /// The chain's bounds were reached.
 const CODE_LIMIT: i64 = -32005;
 
@@ -196,6 +198,9 @@ fn refusal(error: TransportError) -> GatewayError {
     if payload.code == CODE_LIMIT {
         return GatewayError::Unavailable("the chain is at its bounds");
     }
+    if payload.code == CODE_INTERNAL {
+        return GatewayError::Unavailable("the chain has stopped; the node's log says why");
+    }
     if payload.code == CODE_REVERTED {
         let message = payload.message.clone().into_owned();
         return GatewayError::Reverted {
@@ -252,6 +257,10 @@ mod tests {
             ),
             (
                 r#"{"code":-32005,"message":"full"}"#,
+                ErrorCode::Unavailable,
+            ),
+            (
+                r#"{"code":-32603,"message":"the chain stopped"}"#,
                 ErrorCode::Unavailable,
             ),
             (
