@@ -44,7 +44,7 @@ const VOUCHERS: Pace = Pace {
     burst: 400.0,
     per_sec: 20.0,
 };
-/// Claims, by anybody: the code has 128 bits, this stops the noise.
+/// Claims, by anybody: the code has 80 bits, this stops the noise.
 const CLAIMS: Pace = Pace {
     burst: 10.0,
     per_sec: 0.1,
